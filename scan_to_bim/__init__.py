@@ -1,0 +1,1 @@
+"""The comparison: a scan and a model in, a verdict with evidence for every element out."""
