@@ -48,6 +48,32 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class PoseUncertainty:
+    """How far the true pose may be from the one given: a small rotation w about `pivot_m`, then a translation t.
+
+    pivot_m: (3,) site frame. covariance: (6, 6) of (w, t) in radians and metres, axes of the site frame.
+    """
+
+    pivot_m: FloatArray
+    covariance: FloatArray
+
+    def sigma_m(self, xyz: FloatArray, direction: FloatArray | None = None) -> FloatArray:
+        """(N,) standard error of points (N, 3) along unit directions (N, 3), or along each point's worst direction."""
+        x, y, z = (xyz - self.pivot_m).T
+        zero = np.zeros_like(x)
+        # A rotation w moves an arm a by w x a, which is -[a]x w.
+        rows = [[zero, z, -y], [-z, zero, x], [y, -x, zero]]
+        jacobian = np.concatenate([np.array(rows).transpose(2, 0, 1), np.tile(np.eye(3), (len(xyz), 1, 1))], axis=2)
+        if direction is None:
+            spread = jacobian @ self.covariance @ jacobian.transpose(0, 2, 1)
+            worst: FloatArray = np.sqrt(np.linalg.eigvalsh(spread)[:, -1])
+            return worst
+        along = np.einsum("ni,nij->nj", direction, jacobian)
+        sigma: FloatArray = np.sqrt(np.einsum("ni,ij,nj->n", along, self.covariance, along))
+        return sigma
+
+
+@dataclass(frozen=True)
 class Registration:
     """Where the scan is in the site frame, how well that is known, and what else it could have been."""
 
@@ -64,6 +90,8 @@ class Registration:
     """Probability that this is the right place and not one of the alternatives."""
     ambiguous: bool
     alternatives: tuple[Candidate, ...] = ()
+    uncertainty: PoseUncertainty | None = None
+    """The same at any point; None where the pose was given and nothing is known of it."""
 
 
 @dataclass(frozen=True)
