@@ -114,13 +114,13 @@ def part_build(
     is_wall = np.array([e.ifc_class.startswith("IfcWall") for e in building.elements])
     is_flat = np.array([e.ifc_class in FLAT_CLASSES for e in building.elements])
     partial = _pick(rng, stands & is_wall, int(partial_share * stands.sum()))
-    displaced = _pick(rng, stands & ~partial & ~is_flat, int(displaced_share * stands.sum()))
+    moved = _pick(rng, stands & ~partial & ~is_flat, int(displaced_share * stands.sum()))
     truths = []
     for i in range(len(stands)):
         if partial[i]:
             truths.append(Truth(State.PARTIAL, fraction=float(rng.uniform(*PART))))
-        elif displaced[i]:
-            truths.append(_displaced(building, i, rng))
+        elif moved[i]:
+            truths.append(displaced(building, i, rng))
         else:
             truths.append(Truth(State.BUILT) if stands[i] else Truth(State.ABSENT, fraction=0.0))
     return tuple(truths)
@@ -146,7 +146,7 @@ def _pick(rng: np.random.Generator, among: npt.NDArray[np.bool_], count: int) ->
     return picked
 
 
-def _displaced(building: Building, element: int, rng: np.random.Generator) -> Truth:
+def displaced(building: Building, element: int, rng: np.random.Generator) -> Truth:
     """Moved along the normal of one of its own upright faces, mostly the large ones."""
     rows = building.mesh.of(element)
     normal, area = building.mesh.normals[rows], building.mesh.areas[rows]
