@@ -206,7 +206,7 @@ def _cap(segments: FloatArray, level_m: float) -> FloatArray:
     """Triangles (T, 3, 3) that fill the outline of segments (N, 2, 2) at a level."""
     lines = shapely.linestrings(np.round(segments, 6))
     outline = shapely.build_area(shapely.unary_union(lines[shapely.length(lines) > 0.0]))
-    faces = shapely.get_parts(shapely.constrained_delaunay_triangles(outline))
+    faces = shapely.orient_polygons(shapely.get_parts(shapely.constrained_delaunay_triangles(outline)))
     flat = shapely.get_coordinates(shapely.get_exterior_ring(faces)).reshape(-1, 4, 2)[:, :3]
     return np.concatenate([flat, np.full((*flat.shape[:2], 1), level_m)], axis=2)
 
