@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from bim.model import Building
-from scan_to_bim.simulate import (
-    SimulatedScanner,
+from scan_to_bim.simulate import SimulatedScanner
+from scan_to_bim.simulated_case import write_case
+from scan_to_bim.simulated_site import (
     clutter,
     ground_level_m,
     part_build,
@@ -15,7 +16,6 @@ from scan_to_bim.simulate import (
     stand,
     terrain,
 )
-from scan_to_bim.simulated_case import write_case
 
 FIELD_OF_VIEW_SR = 2.0 * np.pi * (1.0 + np.sin(np.radians(62.0)))
 """What a scanner on its tripod sees."""

@@ -17,7 +17,11 @@ import numpy.typing as npt
 from bim.frames import FloatArray, invert, rigid, transform
 from bim.model import Building
 from scan_to_bim.clouds import write_las
-from scan_to_bim.simulate import SimulatedScanner, Site, Truth, simulate_scan, visible_share
+from scan_to_bim.simulate import SimulatedScanner, simulate_scan, visible_share
+from scan_to_bim.simulated_site import (
+    Site,
+    Truth,
+)
 
 TILT_RAD = np.radians(0.3)
 PLACE_M = np.array([20.0, 20.0, 10.0])

@@ -16,8 +16,9 @@ from bim.frames import FloatArray
 from bim.ifc_authoring import PlannedTask
 from bim.model import Building
 from bim.verdict import State, Vector
-from scan_to_bim.simulate import (
-    SimulatedScanner,
+from scan_to_bim.simulate import SimulatedScanner
+from scan_to_bim.simulated_case import write_case
+from scan_to_bim.simulated_site import (
     Site,
     Truth,
     clutter,
@@ -29,7 +30,6 @@ from scan_to_bim.simulate import (
     terrain,
     unmodelled,
 )
-from scan_to_bim.simulated_case import write_case
 from sitewright.demo_building import EXTERIOR_M, STOREY_HEIGHT_M, write_building
 
 SEED = 7

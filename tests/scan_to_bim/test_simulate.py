@@ -11,9 +11,8 @@ from bim.frames import FloatArray
 from bim.mesh import Mesh
 from bim.model import Building, Element, Storey
 from bim.verdict import State
-from scan_to_bim.simulate import (
-    SimulatedScan,
-    SimulatedScanner,
+from scan_to_bim.simulate import SimulatedScan, SimulatedScanner, simulate_scan, visible_share
+from scan_to_bim.simulated_site import (
     Site,
     Truth,
     clutter,
@@ -25,11 +24,9 @@ from scan_to_bim.simulate import (
     place_stations,
     prism,
     rectangle,
-    simulate_scan,
     stand,
     terrain,
     unmodelled,
-    visible_share,
 )
 
 EXACT = SimulatedScanner(
