@@ -1,0 +1,243 @@
+"""The commands. Heavy imports are inside them, so that help and mistakes answer at once.
+
+Exit codes: 0 done, 1 a fault of ours, 2 bad input or usage, 3 the scan has no confident place, 4 a limit that the
+caller set was exceeded, 130 stopped by the user.
+"""
+
+import json as json_text
+import os
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from bim.errors import BadInput, LimitExceeded, SitewrightError
+from scan_to_bim.report.words import Language
+from sitewright import __version__
+
+if TYPE_CHECKING:
+    from scan_to_bim.result import Report
+
+DEBUG = "SITEWRIGHT_DEBUG"
+MODEL_SUFFIX = ".ifc"
+
+app = typer.Typer(name="sitewright", add_completion=False, rich_markup_mode=None)
+
+
+ScanUnit = Literal["m", "cm", "mm", "ft"]
+METRES: Mapping[ScanUnit, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048}
+
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the answer as JSON.")]
+Spoken = Annotated[Language | None, typer.Option(help="Language of the table; from the settings when left out.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    # A service manager's stop unwinds as Ctrl-C does, so that nothing half-written stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Whatever goes wrong is one line on stderr."""
+    try:
+        return app(arguments or ["--help"], prog_name="sitewright", standalone_mode=False) or 0
+    except SitewrightError as error:
+        return _failed(error, str(error), error.exit_code)
+    except TyperException as error:
+        return _failed(error, f"{error.format_message()} See sitewright --help.", BadInput.exit_code)
+    except Exception as error:
+        return _failed(error, f"a fault in Sitewright ({type(error).__name__}: {error}); {_HOW_TO_REPORT}", 1)
+
+
+_HOW_TO_REPORT = "nothing half-written is left; please report it with what SITEWRIGHT_DEBUG=1 shows (CONTRIBUTING.md)"
+
+
+def _failed(error: Exception, words: str, code: int) -> int:
+    if os.environ.get(DEBUG) == "1":
+        raise error
+    print(f"sitewright: {' '.join(words.split())}", file=sys.stderr)
+    return code
+
+
+@app.callback()
+def _about() -> None:
+    """Compares lidar scans with IFC models: what stands, what is off, what is missing, what could not be seen."""
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End when the reports are written.")] = False,
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("site-demo"),
+    language: Spoken = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make a building site in code, scan it, compare, and write every kind of report."""
+    from bim.ifc import read_building
+    from scan_to_bim.pipeline import compare as compare_scans
+
+    from scan_to_bim.report.outputs import write_outputs
+    from sitewright.console import shown_steps
+    from sitewright.demo import make_demo_site
+    from sitewright.settings import load_settings
+
+    settings = load_settings()
+    page = folder / "report.html"
+    with shown_steps(quiet=quiet) as steps:
+        steps("building a site and scanning it", 0.0)
+        site = make_demo_site(folder)
+        building = read_building([site.model], settings.cache, settings.limits)
+        report = compare_scans(building, scans=[site.scan], stations=site.stations, progress=steps)
+        write_outputs(
+            report,
+            json=page.with_suffix(".json"),
+            html=page,
+            ifc=page.with_suffix(".ifc"),
+            bcf=page.with_suffix(".bcfzip"),
+            glb=page.with_suffix(".glb"),
+        )
+    if not quiet:
+        _print_table(report, language or settings.language)
+        print(f"\nOpen {page}; the model, the scan, the schedule and the other reports are beside it.")
+    if not once:
+        print("A live site (server, robots, cameras) comes with a later version.", file=sys.stderr)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An IFC model or a scan.")],
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Tell what a model or a scan holds, and what is wrong with it."""
+    from dataclasses import asdict
+
+    _check_files([file], [json])
+    if file.suffix.lower() == MODEL_SUFFIX:
+        from bim.ifc import inspect_model as look
+    else:
+        from scan_to_bim.clouds import inspect_scan as look
+    _answer(asdict(look(file)), json, quiet)
+
+
+@app.command()
+def compare(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL.ifc...", help="One building, in one or more files.")],
+    scans: Annotated[
+        list[Path], typer.Option("--scan", metavar="SCAN", help="LAS, LAZ, COPC, E57, PLY, PCD or rosbag2.")
+    ],
+    stations: Annotated[
+        Path | None, typer.Option(metavar="STATIONS.csv", help="Scanner origins: station,x,y,z in the scan's frame.")
+    ] = None,
+    pose: Annotated[str, typer.Option(metavar="auto|identity|POSE.json", help="Where the scan belongs.")] = "auto",
+    pairs: Annotated[
+        Path | None, typer.Option(metavar="PAIRS.csv", help="Three or more points picked in scan and model, as a pose.")
+    ] = None,
+    scan_unit: Annotated[
+        ScanUnit | None, typer.Option(help="Unit of the scan's coordinates, where the file does not say.")
+    ] = None,
+    tolerance_mm: Annotated[
+        float | None, typer.Option(min=0.1, help="Allowed deviation; from the settings when left out.")
+    ] = None,
+    max_displaced: Annotated[
+        int | None, typer.Option(min=0, help="End with exit code 4 when more elements than this are displaced.")
+    ] = None,
+    json: Json = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
+    ifc: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the model, coloured, with verdicts.")] = None,
+    bcf: Annotated[Path | None, typer.Option(metavar="FILE", help="Write issues as BCF 3.0.")] = None,
+    glb: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the model coloured by state as glTF.")] = None,
+    language: Spoken = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare scans of a site with its model; print a table and write the reports that are asked for."""
+    from bim.ifc import read_building
+    from scan_to_bim.pipeline import compare as compare_scans
+
+    from scan_to_bim.report.outputs import write_outputs
+    from sitewright.console import shown_steps
+    from sitewright.placement import chosen_pose
+    from sitewright.settings import load_settings
+
+    settings = load_settings()
+    unit_m = METRES[scan_unit] if scan_unit else None
+    _check_files([*models, *scans, stations, pairs], [json, html, ifc, bcf, glb])
+    place = chosen_pose(pose, pairs, unit_m or 1.0)
+    with shown_steps(quiet=quiet) as steps:
+        report = compare_scans(
+            read_building(models, settings.cache, settings.limits),
+            scans=scans,
+            stations=stations,
+            pose=place,
+            tolerance_m=(tolerance_mm or settings.tolerance_mm) / 1000,
+            unit_m=unit_m,
+            progress=steps,
+        )
+        write_outputs(report, json=json, html=html, ifc=ifc, bcf=bcf, glb=glb)
+    if not quiet:
+        _print_table(report, language or settings.language)
+    _refuse_displaced(report, max_displaced)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A file of benchmarks/, without .py.")],
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure figures of docs/benchmarks.md again."""
+    from sitewright.bench import measure
+
+    _check_files([], [json])
+    _answer(measure(name), json, quiet)
+
+
+def _check_files(inputs: Iterable[Path | None], outputs: Iterable[Path | None]) -> None:
+    """Mistakes in paths end here, not after minutes of work."""
+    read, written = ([path for path in paths if path] for paths in (inputs, outputs))
+    for path in read:
+        if not path.exists():
+            raise BadInput(f"no file {path}", "a file that exists", "check the path")
+    for path in written:
+        if not os.access(path.parent, os.W_OK) or path.is_dir():
+            raise BadInput(
+                f"cannot write {path}", "a file in a folder that exists", "make the folder or correct the path"
+            )
+        if path.exists() and any(path.samefile(other) for other in read):
+            raise BadInput(f"{path} is both read and written", "a new file", "choose another name")
+
+
+def _answer(values: Mapping[str, Any], json: Path | None, quiet: bool) -> None:
+    from sitewright.console import print_values
+
+    if json:
+        json.write_text(json_text.dumps(values, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    if not quiet:
+        print_values(values)
+
+
+def _print_table(report: "Report", language: "Language") -> None:
+    from rich.console import Console
+
+    from scan_to_bim.report.table import table
+
+    Console().print(table(report, language))
+
+
+def _refuse_displaced(report: "Report", most: int | None) -> None:
+    from bim.verdict import State
+
+    displaced = sum(verdict.state is State.DISPLACED for verdict in report.verdicts)
+    if most is not None and displaced > most:
+        raise LimitExceeded(f"{displaced} elements are displaced", f"at most {most}", "see the report")
