@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(error, f"a fault in Sitewright ({type(error).__name__}: {error}); {_HOW_TO_REPORT}", 1)
 
 
-_HOW_TO_REPORT = "nothing half-written is left; please report it with what SITEWRIGHT_DEBUG=1 shows (CONTRIBUTING.md)"
+_HOW_TO_REPORT = "expected none; please report it with what SITEWRIGHT_DEBUG=1 shows"
 
 
 def _failed(error: Exception, words: str, code: int) -> int:
