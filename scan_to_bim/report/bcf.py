@@ -89,10 +89,10 @@ def _single(report: Report, state: State, i: int) -> Topic:
     return Topic(
         guid=uuid5(_NAMESPACE, f"{state.value} {element.global_id}"),
         state=state,
-        title=Phrase(f"{kind.en.capitalize()} {word.en}: {element.name}", f"{kind.zh}{word.zh}：{element.name}"),
+        title=Phrase(f"{kind.en} {word.en}: {element.name}", f"{kind.zh}{word.zh}：{element.name}"),
         description=Phrase(
-            f"{verdict.reason.en} Shift: {millimetres(verdict.deviation)}. Confidence: {sure(verdict.confidence)}.",
-            f"{verdict.reason.zh} 偏移：{millimetres(verdict.deviation)}。可信度：{sure(verdict.confidence)}。",
+            f"{verdict.reason.en}\nShift: {millimetres(verdict.deviation)}\nConfidence: {sure(verdict.confidence)}",
+            f"{verdict.reason.zh}\n偏移：{millimetres(verdict.deviation)}\n可信度：{sure(verdict.confidence)}",
         ),
         labels=_labels(element.storey, element.ifc_class),
         elements=(i,),
@@ -245,7 +245,7 @@ def _markup(report: Report, topic: Topic, number: int, date: datetime) -> Node:
         _say(labels, "Label", label)
     _say(node, "CreationDate", date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     _say(node, "CreationAuthor", AUTHOR)
-    _say(node, "Description", f"{topic.description.en}\n{topic.description.zh}")
+    _say(node, "Description", f"{topic.description.en}\n\n{topic.description.zh}")
     viewpoint = SubElement(SubElement(node, "Viewpoints"), "ViewPoint", Guid=_viewpoint_guid(topic))
     for name, value in (("Viewpoint", "viewpoint.bcfv"), ("Snapshot", "snapshot.png"), ("Index", "0")):
         _say(viewpoint, name, value)

@@ -43,7 +43,9 @@ def to_json(report: Report) -> dict[str, Any]:
 
 def json_bytes(report: Report) -> bytes:
     """The document of `to_json` as UTF-8 text that is the same for the same report."""
-    return (json.dumps(to_json(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+    text = json.dumps(to_json(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    # A name may hold half a surrogate pair; its escape is valid JSON.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _version() -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -93,23 +94,19 @@ def _map(report: Report, element: int) -> DeviationMap:
     spacing = float(np.sqrt(np.mean(samples.area_m2[rows])))
     faces = (
         _face(samples.xyz[rows][side], normal[side].mean(axis=0), pixels[side], spacing)
-        for side in _sides(normal)
+        for side in _sides(normal, samples.area_m2[rows])
         if known[side].sum() >= MIN_MEASURED
     )
-    return DeviationMap(element, limit, tuple(faces))
+    return DeviationMap(element, limit, tuple(islice(faces, MAX_FACES)))
 
 
-def _sides(normal: FloatArray) -> Iterator[Mask]:
-    """The largest groups of samples that face one way, as masks (N,)."""
+def _sides(normal: FloatArray, area: npt.NDArray[np.float32]) -> Iterator[Mask]:
+    """Groups of samples that face one way, the largest first, as masks (N,)."""
     left = np.linalg.norm(normal, axis=1) > 0.5
-    for _ in range(MAX_FACES):
-        if not left.any():
-            return
-        directions, counts = np.unique(np.round(normal[left], 1), axis=0, return_counts=True)
-        main = directions[np.argmax(counts)]
+    while left.any():
+        directions, group = np.unique(np.round(normal[left], 1), axis=0, return_inverse=True)
+        main = directions[np.argmax(np.bincount(group.reshape(-1), weights=area[left]))]
         side = left & (normal @ main > _FACE_COSINE * np.linalg.norm(main))
-        if not side.any():
-            return
         yield side
         left &= ~side
 

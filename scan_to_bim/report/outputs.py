@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bim.errors import BadInput
-from bim.ifc import write_verdicts
 from bim.verdict import State
 from scan_to_bim.report.bcf import to_bcf
 from scan_to_bim.report.contract import json_bytes
@@ -72,6 +71,8 @@ def ifc_targets(target: Path, sources: Sequence[str]) -> list[Path]:
 
 
 def _ifc_writers(report: Report, target: Path) -> Iterator[tuple[Path, Writer]]:
+    from bim.ifc import write_verdicts
+
     sources = report.building.sources
     for number, (source, path) in enumerate(zip(sources, ifc_targets(target, [s.path for s in sources]), strict=True)):
         verdicts = [

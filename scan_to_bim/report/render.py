@@ -236,6 +236,8 @@ def _shade(canvas, faces, normals, light, fill, ink, alpha, pattern, part):  # t
             f = faces[y, x]
             right = faces[y, x + 1] if x + 1 < width else f
             below = faces[y + 1, x] if y + 1 < height else f
+            if f < 0 and right < 0 and below < 0:
+                continue
             edge_right, edge_below = _is_edge(f, right, normals, part), _is_edge(f, below, normals, part)
             if edge_right or edge_below:
                 owner = f if f >= 0 else (right if edge_right else below)

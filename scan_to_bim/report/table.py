@@ -8,7 +8,7 @@ from bim.model import Element
 from bim.verdict import State, Verdict
 from scan_to_bim.report.progress import Judged, Progress
 from scan_to_bim.report.summary import Summary, millimetres, percent, summarise, sure
-from scan_to_bim.report.words import LOOKS, NO_STOREY, Language, Phrase, class_word
+from scan_to_bim.report.words import LOOKS, NO_STOREY, Language, Phrase, class_word, printable
 from scan_to_bim.result import Report
 
 MAX_ROWS = 12
@@ -34,7 +34,7 @@ def table(report: Report, language: Language = "en") -> RenderableType:
     parts += [*_next(report, summary, language), Text(summary.confidence.to(language))]
     if summary.assumptions:
         parts.append(Text(Phrase("Assumptions", "假设").to(language), style="bold"))
-        parts += [Text(f"  · {sentence}") for sentence in summary.assumptions]
+        parts += [Text(printable(f"  · {sentence}")) for sentence in summary.assumptions]
     return Group(*parts)
 
 
@@ -50,7 +50,7 @@ def _states(summary: Summary, language: Language) -> Table:
         grid.add_column(state_text(state, language), justify="right")
     grid.add_column(Phrase("Complete", "完成度").to(language), justify="right")
     for item in summary.by_storey:
-        grid.add_row(Text(item.name or NO_STOREY.to(language)), *_cells(item))
+        grid.add_row(Text(printable(item.name) or NO_STOREY.to(language)), *_cells(item))
     grid.add_section()
     grid.add_row(Text(Phrase("Total", "合计").to(language)), *_cells(summary.total), style="bold")
     return grid
@@ -77,8 +77,8 @@ def _members(state: State, members: list[Judged], language: Language) -> Table:
 
 def _row(element: Element, verdict: Verdict, language: Language) -> list[Text]:
     return [
-        Text(f"{class_word(element.ifc_class).to(language)} {element.name}"),
-        Text(element.storey),
+        Text(printable(f"{class_word(element.ifc_class).to(language)} {element.name}")),
+        Text(printable(element.storey)),
         Text(percent(100 * verdict.completion_low, 100 * verdict.completion_high)),
         Text(millimetres(verdict.deviation)),
         Text(sure(verdict.confidence)),
@@ -98,5 +98,5 @@ def _next(report: Report, summary: Summary, language: Language) -> list[Text]:
     for point in report.next_viewpoints:
         x, y, z = point.position_m
         seen = where.format(x=x, y=y, z=z, storey=point.storey, n=len(point.global_ids))
-        lines.append(Text(seen.to(language)))
+        lines.append(Text(printable(seen.to(language))))
     return lines

@@ -102,4 +102,10 @@ METHODS: Mapping[str, Phrase] = MappingProxyType({
     "given": Phrase("given by the user", "由用户给定"),
 })  # fmt: skip
 
+
+def printable(text: str) -> str:
+    """A model's or a file's words without control characters, which could steer a terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 NO_STOREY = Phrase("no storey", "未分楼层")
