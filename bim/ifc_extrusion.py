@@ -1,4 +1,4 @@
-"""Extruded rectangles, circles and rings into triangles: a kernel takes up to 1 ms for what a template gives at once."""
+"""Extruded rectangles, circles and rings into triangles: a kernel takes 1 ms for what a template gives at once."""
 
 import math
 from functools import cache

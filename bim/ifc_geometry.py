@@ -233,10 +233,6 @@ def _manifold(surface: Surface) -> Manifold:
     return solid
 
 
-def _without(part: Surface, void: Manifold) -> Surface:
-    return _triangles(_manifold(part) - void)
-
-
 def _triangles(solid: Manifold) -> Surface:
     mesh = solid.to_mesh64()
     return Surface(np.array(mesh.vert_properties)[:, :3], np.array(mesh.tri_verts).astype(np.int32))

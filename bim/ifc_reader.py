@@ -1,7 +1,6 @@
 """One IFC file into arrays and JSON values. Runs in a child process; `bim.ifc` is what others call."""
 
 import io
-import math
 import os
 import re
 import zipfile
@@ -17,7 +16,6 @@ from ifcopenshell.util.unit import calculate_unit_scale
 
 from bim.arrays import Payload
 from bim.errors import BadModel
-from bim.frames import FloatArray
 from bim.georef import georeference
 from bim.ifc_facesets import Entity, Surface
 from bim.ifc_geometry import CannotTessellate, Tessellator, body

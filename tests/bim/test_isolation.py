@@ -46,7 +46,7 @@ def test_a_refusal_in_the_child_is_the_same_refusal_in_the_parent():
     ("misdeed", "sentence"),
     [
         (lambda: {"a": np.ones(2 * 1024**3, np.uint8)}, "needs more memory"),
-        (lambda: {"a": [bytearray(1000) for _ in range(10**9)]}, "needs more memory"),
+        (lambda: {"a": [bytearray(10**6) for _ in range(10**6)]}, "needs more memory"),
         (lambda: os.kill(os.getpid(), signal.SIGSEGV), "signal 11"),
         (os.abort, "signal 6"),
         (lambda: os._exit(42), "status 42"),
