@@ -3,8 +3,12 @@
 It carries results out of child processes and keeps meshes in the cache. Nothing in it can execute: no pickles.
 """
 
+import contextlib
 import json
 import math
+import os
+import tempfile
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -51,3 +55,26 @@ def _map_array(file: IO[bytes]) -> npt.NDArray[Any]:
     mapped = np.memmap(file, dtype, "r", start, shape, "F" if fortran else "C") if 0 not in shape else np.zeros(shape)
     file.seek(start + math.prod(shape) * dtype.itemsize)
     return np.asarray(mapped, dtype)
+
+
+def keep_arrays(path: Path, payload: Payload) -> None:
+    """Put `payload` into a cache file, whole or not at all; a full or read-only disk costs time later, not the result."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w+b") as file:
+                write_arrays(file, payload)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink()
+            raise
+
+
+def kept_arrays(path: Path) -> Payload | None:
+    """What `keep_arrays` kept, None where it is not there or not whole."""
+    try:
+        with path.open("rb") as file:
+            return map_arrays(file)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

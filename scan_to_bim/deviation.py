@@ -23,6 +23,8 @@ THROUGH_M = 0.02
 TUKEY_M = 0.015
 MAX_STARTS = 8
 MIN_SUPPORT = 12.0
+MIN_AGREE = 6.0
+ACROSS = 0.7
 FIXED_SHARE = 0.03
 """A direction is fixed when its share of the looks' information is at least this."""
 
@@ -43,18 +45,20 @@ class Shifts:
 def fit_shifts(
     row: npt.NDArray[np.int64],
     offset: npt.NDArray[np.float32],
+    facing: npt.NDArray[np.float32],
     face: IntArray,
     weight: npt.NDArray[np.float32],
     face_normal: FloatArray,
 ) -> Shifts:
     """Looks are ordered by element, those of element e at row[e]:row[e + 1]; `offset` (L,) metres along the face
-    normal, `face` (L,), `weight` (L,) 0 for a look that decides nothing."""
-    shift, sigma, support, at_zero, fixed = _fit(row, offset, face, weight, face_normal)
+    normal, `facing` (L,) -1 for a look from behind the face, `face` (L,), `weight` (L,) 0 for a look that decides
+    nothing."""
+    shift, sigma, support, at_zero, fixed = _fit(row, offset, facing, face, weight, face_normal)
     return Shifts(shift, sigma, support, at_zero, fixed)
 
 
 @njit(cache=True)
-def _score(first, last, offset, face, weight, normals, t):
+def _score(first, last, offset, facing, face, weight, normals, t):
     """How many looks the shift explains, and how many it leaves looked through."""
     support, through = 0.0, 0.0
     for i in range(first, last):
@@ -62,7 +66,7 @@ def _score(first, last, offset, face, weight, normals, t):
         rest = offset[i] - (n[0] * t[0] + n[1] * t[1] + n[2] * t[2])
         if abs(rest) < INLIER_M:
             support += weight[i]
-        elif rest < -THROUGH_M:
+        elif facing[i] * rest < -THROUGH_M:
             through += weight[i]
     return support, through
 
@@ -99,6 +103,22 @@ def _refine(first, last, offset, face, weight, normals, t, width, rounds):
 
 
 @njit(cache=True)
+def _agreement(first, last, offset, face, weight, normals, t, v):
+    """Looks at faces across `v` that agree with the shift, and those that end near the faces and do not."""
+    agree, differ = 0.0, 0.0
+    for i in range(first, last):
+        n = normals[face[i]]
+        if abs(n[0] * v[0] + n[1] * v[1] + n[2] * v[2]) < ACROSS:
+            continue
+        rest = abs(offset[i] - (n[0] * t[0] + n[1] * t[1] + n[2] * t[2]))
+        if rest < INLIER_M:
+            agree += weight[i]
+        elif rest < SEARCH_M:
+            differ += weight[i]
+    return agree, differ
+
+
+@njit(cache=True)
 def _modes(first, last, offset, face, weight, normals):
     """The strongest offsets of the element's faces as shifts (K, 3), K <= MAX_STARTS."""
     low = face[first:last].min()
@@ -128,7 +148,7 @@ def _modes(first, last, offset, face, weight, normals):
 
 
 @njit(cache=True)
-def _fit(row, offset, face, weight, normals):
+def _fit(row, offset, facing, face, weight, normals):
     elements = len(row) - 1
     shift = np.zeros((elements, 3))
     sigma = np.full(elements, np.inf)
@@ -141,7 +161,7 @@ def _fit(row, offset, face, weight, normals):
             continue
         zero = np.zeros(3)
         t, H = _refine(first, last, offset, face, weight, normals, zero, TUKEY_M, 6)
-        s, a = _score(first, last, offset, face, weight, normals, t)
+        s, a = _score(first, last, offset, facing, face, weight, normals, t)
         at_zero[e] = s
         best, value = t, s - 0.5 * a
         bar = value + 0.15 * (s + a) + MIN_SUPPORT
@@ -157,18 +177,19 @@ def _fit(row, offset, face, weight, normals):
                 if np.sqrt((start * start).sum()) > SEARCH_M:
                     continue
                 t, _ = _refine(first, last, offset, face, weight, normals, start, TUKEY_M, 4)
-                s, a = _score(first, last, offset, face, weight, normals, t)
-                if s - 0.5 * a > max(bar, value):
+                s, a = _score(first, last, offset, facing, face, weight, normals, t)
+                if s - 0.5 * a > max(bar, value) and s > a:
                     best, value = t, s - 0.5 * a
         t, H = _refine(first, last, offset, face, weight, normals, best, TUKEY_M, 8)
-        s, a = _score(first, last, offset, face, weight, normals, t)
+        s, a = _score(first, last, offset, facing, face, weight, normals, t)
         support[e] = s
         values, vectors = np.linalg.eigh(H)
         total = values.sum()
         worst = 0.0
         projector = np.zeros((3, 3))
         for k in range(3):
-            if values[k] > max(FIXED_SHARE * total, 4.0):
+            agree, differ = _agreement(first, last, offset, face, weight, normals, t, vectors[:, k])
+            if values[k] > max(FIXED_SHARE * total, 4.0) and agree > max(differ, MIN_AGREE):
                 projector += np.outer(vectors[:, k], vectors[:, k])
                 # Neighbouring looks share their errors: a face is worth no more than some tens of them.
                 worst = max(worst, 1.0 / min(values[k], 60.0))

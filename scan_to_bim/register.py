@@ -6,12 +6,12 @@ The scan becomes facets with normals (`register_facets`), the model planes that 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bim.errors import BadInput, CannotPlace
-from bim.frames import FloatArray, is_rigid, rigid, transform
+from bim.frames import FloatArray, invert, is_rigid, rigid, rotation_vector, transform
 from bim.mesh import Mesh
 from bim.model import Building
 from scan_to_bim.register_choice import (
@@ -113,6 +113,26 @@ def refine(mesh: Mesh, survey: Survey, T_site_scan: FloatArray, method: str = "g
     scene = _scene(mesh, survey)
     start = settle(scene.near, scene.samples[2], scene.from_site(T_site_scan), FINER)
     return _decide(scene, _nudged(scene, [scene.judge(start)]), method)
+
+
+def as_given(mesh: Mesh, survey: Survey, T_site_scan: FloatArray) -> Registration:
+    """The pose as it is, without refining it; how far the best fit lies from it counts as its uncertainty.
+
+    Raises CannotPlace when the scan does not fit the model there.
+    """
+    best = refine(mesh, survey, T_site_scan, "identity")
+    assert best.uncertainty is not None
+    pivot = best.uncertainty.pivot_m
+    move = best.T_site_scan @ invert(T_site_scan)
+    apart = np.concatenate([rotation_vector(move[:3, :3]), transform(move, pivot) - pivot])
+    uncertainty = PoseUncertainty(pivot, best.uncertainty.covariance + np.outer(apart, apart))
+    return replace(
+        best,
+        T_site_scan=T_site_scan,
+        sigma_m=float(np.hypot(best.sigma_m, np.linalg.norm(apart[3:]))),
+        sigma_rad=float(np.hypot(best.sigma_rad, np.linalg.norm(apart[:3]))),
+        uncertainty=uncertainty,
+    )
 
 
 def from_pairs(scan_xyz: FloatArray, site_xyz: FloatArray) -> FloatArray:

@@ -48,14 +48,14 @@ class Planes:
     items: IntArray
 
 
-def planes_of(mesh: Mesh, reach_m: float) -> Planes:
-    """The faces of `mesh` that are large enough to fix a pose, found from at most `reach_m` away."""
+def planes_of(mesh: Mesh, reach_m: float, smallest_face_m2: float = SMALLEST_FACE_M2) -> Planes:
+    """The faces of `mesh` of at least some size, found from at most `reach_m` away."""
     centre = np.round(0.5 * (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)))
     corners = mesh.corners - centre
     offset = -np.einsum("ij,ij->i", mesh.normals, corners[:, 0])
     face = _faces(mesh, offset)
     area = np.bincount(face, weights=mesh.areas)
-    kept = (area[face] >= SMALLEST_FACE_M2) & (mesh.areas > 1e-9)
+    kept = (area[face] >= smallest_face_m2) & (mesh.areas > 1e-9)
     _, first, face = np.unique(face[kept], return_index=True, return_inverse=True)
     corners, normal, offset, element = corners[kept], mesh.normals[kept], offset[kept], mesh.element[kept]
     lowest, highest = corners.min(axis=(0, 1)) - reach_m, corners.max(axis=(0, 1)) + reach_m
@@ -67,7 +67,7 @@ def planes_of(mesh: Mesh, reach_m: float) -> Planes:
         centre_m=centre,
         corners=corners,
         plane=plane,
-        edge=_sides(corners, normal),
+        edge=edge_planes(corners, normal),
         sided=closed_bodies(mesh)[element],
         face=face.astype(np.int32),
         face_element=element[first],
@@ -122,7 +122,7 @@ def _faces(mesh: Mesh, offset: FloatArray) -> IntArray:
     return face
 
 
-def _sides(corners: FloatArray, normal: FloatArray) -> FloatArray:
+def edge_planes(corners: FloatArray, normal: FloatArray) -> FloatArray:
     """(T, 3, 4) planes through each side, perpendicular to the triangle, positive inside."""
     along = np.roll(corners, -1, axis=1) - corners
     inward = np.cross(normal[:, None, :], along)

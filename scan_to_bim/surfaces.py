@@ -7,7 +7,9 @@ element and not the air beside it) and which other surface lies just before or b
 that such a surface explains says nothing of this element.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +17,33 @@ from numba import njit
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from bim.arrays import keep_arrays, kept_arrays
 from bim.frames import FloatArray, IntArray
 from bim.mesh import Mesh
+from bim.model import Building
 from scan_to_bim.rays import RayCaster
+from scan_to_bim.register_planes import Planes, edge_planes, planes_of
 
 Float32Array = npt.NDArray[np.float32]
 
+SAMPLING_VERSION = 1
+"""Raised with every change to how a model is sampled, so that older cache files no longer count."""
 PITCH_M = 0.1
 MIN_SAMPLES, MAX_SAMPLES = 120, 4000
 """A small fitting needs enough samples to be judged; a large slab is known long before 4,000."""
 SMOOTH_RAD = np.radians(30.0)
 """Facets that meet at less than this belong to one smooth surface, such as a pipe."""
 FLAT_RADIUS_M, CURVED_RADIUS_M = 0.05, 0.02
-OTHERS = 3
-OTHER_REACH_M = 0.15
+OTHERS = 4
+OTHER_REACH_M = 0.2
+MIN_COS = np.cos(np.pi / 4)
 FACE_COS = 0.97
 MAX_FACES = 24
-CLEARANCE_M = 0.02
+ITSELF_M = 0.002
+"""Nearer than this before a sample, its own surface is the one that the sample lies on."""
+BEAM_M = 0.003
+FREE_M = 0.1
+CLEARANCE_M = 0.01
 """Closer than this to a crossing surface, a point could lie on either."""
 
 
@@ -40,9 +52,11 @@ class Surfaces:
     """N samples, ascending by element, in the site frame relative to `centre_m`.
 
     xyz: (N, 3) float64. normal: (N, 3) float32 unit. element: (N,) int32. area_m2: (N,) float32. radius_m: (N,)
-    float32. face: (N,) int32, the direction of its element that the sample faces, an index into `face_normal` (F, 3).
-    one_sided: (N,) bool, the normal points out of a closed body. other_offset_m: (N, 3) float32, signed along the normal, NaN where there is none; other: (N, 3)
-    int32 the element of that surface.
+    float32, within it a point of the sample's plane is on the element; free_m: (N,) float32, within it no other element
+    crosses. triangle: (N,) int32, the sample's own, whose sides are edge (T, 3, 4), positive inward. hidden: (N, 2) bool, the element's own surface covers the sample, seen from before and from behind. face:
+    (N,) int32, the direction of its element that the sample faces, an index into `face_normal` (F, 3). one_sided: (N,)
+    bool, the normal points out of a closed body. other_offset_m: (N, OTHERS) float32, signed along the normal, NaN where
+    there is none; other: (N, OTHERS) int32 the element of that surface.
     """
 
     centre_m: FloatArray
@@ -51,6 +65,10 @@ class Surfaces:
     element: IntArray
     area_m2: Float32Array
     radius_m: Float32Array
+    free_m: Float32Array
+    triangle: IntArray
+    edge: FloatArray
+    hidden: npt.NDArray[np.bool_]
     face: IntArray
     face_normal: FloatArray
     one_sided: npt.NDArray[np.bool_]
@@ -58,20 +76,32 @@ class Surfaces:
     other: IntArray
 
 
+def surfaces_of(building: Building, cache: Path | None = None) -> Surfaces:
+    """The samples of a building, from the cache folder where it was sampled before."""
+    key = hashlib.sha256(f"{SAMPLING_VERSION} {' '.join(s.sha256 for s in building.sources)}".encode()).hexdigest()
+    kept = cache / f"{key}.samples" if cache and building.sources else None
+    if kept and (payload := kept_arrays(kept)) and payload.keys() == {field.name for field in fields(Surfaces)}:
+        return Surfaces(**payload)
+    surfaces = sample_surfaces(building.mesh)
+    if kept:
+        keep_arrays(kept, {field.name: getattr(surfaces, field.name) for field in fields(Surfaces)})
+    return surfaces
+
+
 def sample_surfaces(mesh: Mesh) -> Surfaces:
     """Spread samples over every element and measure what surrounds each."""
     centre = np.round(0.5 * (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)))
     corners = mesh.corners - centre
-    patch, boundary = _smooth_patches(mesh, corners)
+    patch, boundary, is_border = _smooth_patches(mesh, corners)
     triangle, xyz, area = _spread(mesh, corners)
     normal = mesh.normals[triangle]
-    curved = _is_curved(mesh, patch)[patch[triangle]]
-    reach = np.where(curved, CURVED_RADIUS_M, FLAT_RADIUS_M)
+    curved = _is_curved(mesh, patch)
+    reach = np.where(curved, CURVED_RADIUS_M, FLAT_RADIUS_M)[patch[triangle]]
     radius = _distance_to_boundary(xyz, patch[triangle], reach, *boundary)
     element = mesh.element[triangle]
-    caster = RayCaster(corners)
-    radius = np.minimum(radius, _free_radius(caster, mesh.element, xyz, normal, element, reach))
-    offset, other = _other_surfaces(caster, mesh, xyz, normal, element)
+    free = _free_radius(RayCaster(corners), mesh.element, xyz, normal, element)
+    planes = planes_of(mesh, OTHER_REACH_M, smallest_face_m2=0.0)
+    offset, other, hidden = _other_surfaces(planes, planes.face_element[planes.face], xyz, normal, element)
     face, face_normal = _faces(normal, element)
     return Surfaces(
         centre_m=centre,
@@ -79,7 +109,11 @@ def sample_surfaces(mesh: Mesh) -> Surfaces:
         normal=normal.astype(np.float32),
         element=element,
         area_m2=area.astype(np.float32),
-        radius_m=radius.astype(np.float32),
+        radius_m=np.minimum(radius, free).astype(np.float32),
+        free_m=free.astype(np.float32),
+        triangle=triangle,
+        edge=_own_sides(mesh, corners, is_border, curved[patch]),
+        hidden=hidden,
         face=face,
         face_normal=face_normal,
         one_sided=_closed(mesh)[element],
@@ -114,8 +148,11 @@ def _spread(mesh: Mesh, corners: FloatArray) -> tuple[IntArray, FloatArray, Floa
     return triangle.astype(np.int32), xyz, step
 
 
-def _smooth_patches(mesh: Mesh, corners: FloatArray) -> tuple[IntArray, tuple[npt.NDArray[np.int64], FloatArray]]:
-    """Patch of each triangle (T,), and the patches' boundary edges: first row a patch (P + 1,), ends (B, 2, 3).
+def _smooth_patches(
+    mesh: Mesh, corners: FloatArray
+) -> tuple[IntArray, tuple[npt.NDArray[np.int64], FloatArray], npt.NDArray[np.bool_]]:
+    """Patch of each triangle (T,), the patches' boundary edges: first row a patch (P + 1,), ends (B, 2, 3); and which
+    sides of the triangles they are (T, 3).
 
     Triangles of one element that share an edge at less than `SMOOTH_RAD` are one patch.
     """
@@ -141,7 +178,24 @@ def _smooth_patches(mesh: Mesh, corners: FloatArray) -> tuple[IntArray, tuple[np
     row = np.concatenate([[0], np.cumsum(edges)])
     side = order[edge]
     a, b = corners.reshape(-1, 3)[side], np.roll(corners, -1, axis=1).reshape(-1, 3)[side]
-    return patch, (row.astype(np.int64), np.stack([a, b], axis=1))
+    is_border = np.zeros(3 * count, dtype=bool)
+    is_border[side] = True
+    return patch, (row.astype(np.int64), np.stack([a, b], axis=1)), is_border.reshape(count, 3)
+
+
+def _own_sides(
+    mesh: Mesh, corners: FloatArray, is_border: npt.NDArray[np.bool_], curved: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """(T, 3, 4) sides within which a point of a triangle's plane is surely on its element.
+
+    The beam has a width, so a border counts a little inside itself. A narrow triangle of a pipe is followed by others:
+    its plane stays near the surface for about its own height beyond such a side.
+    """
+    sides = edge_planes(corners, mesh.normals)
+    opposite = np.roll(corners, 1, axis=1)
+    height = np.einsum("tki,tki->tk", sides[..., :3], opposite) + sides[..., 3]
+    sides[..., 3] += np.where(is_border, -BEAM_M, np.where(curved[:, None], np.minimum(height, CURVED_RADIUS_M), 0.0))
+    return sides
 
 
 def _is_curved(mesh: Mesh, patch: IntArray) -> npt.NDArray[np.bool_]:
@@ -149,7 +203,9 @@ def _is_curved(mesh: Mesh, patch: IntArray) -> npt.NDArray[np.bool_]:
     count = int(patch.max()) + 1
     weight = mesh.areas
     total = np.bincount(patch, weights=weight, minlength=count)
-    mean = np.stack([np.bincount(patch, weights=weight * mesh.normals[:, i], minlength=count) for i in range(3)], axis=1)
+    mean = np.stack(
+        [np.bincount(patch, weights=weight * mesh.normals[:, i], minlength=count) for i in range(3)], axis=1
+    )
     curved: npt.NDArray[np.bool_] = np.linalg.norm(mean, axis=1) < 0.9995 * total
     return curved
 
@@ -224,7 +280,6 @@ def _free_radius(
     xyz: FloatArray,
     normal: FloatArray,
     element: IntArray,
-    reach: FloatArray,
 ) -> FloatArray:
     """(N,) how far around each sample, in its plane and just off it, no other element's surface stands.
 
@@ -234,7 +289,7 @@ def _free_radius(
     across = np.cross(normal, helper)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-12)
     along = np.cross(normal, across)
-    free = reach.copy()
+    free = np.full(len(xyz), FREE_M)
     for angle in np.linspace(0.0, 2 * np.pi, 6, endpoint=False):
         direction = np.cos(angle) * across + np.sin(angle) * along
         for lift in (-CLEARANCE_M / 2, CLEARANCE_M / 2):
@@ -245,27 +300,58 @@ def _free_radius(
 
 
 def _other_surfaces(
-    caster: RayCaster, mesh: Mesh, xyz: FloatArray, normal: FloatArray, element: IntArray
-) -> tuple[Float32Array, IntArray]:
-    """Offsets (N, 3) and elements (N, 3) of the other elements' surfaces nearest to each sample along its normal that
-    face the same way within 45 degrees."""
+    planes: Planes, owner: IntArray, xyz: FloatArray, normal: FloatArray, element: IntArray
+) -> tuple[Float32Array, IntArray, npt.NDArray[np.bool_]]:
+    """Offsets (N, OTHERS) and elements (N, OTHERS) of the other elements' surfaces nearest to each sample along its
+    normal that face the same or the opposite way within 45 degrees; and whether the element's own surface covers the
+    sample from before and from behind (N, 2), as the front of a cabinet covers its inside."""
+    found = _nearest_others(
+        xyz, normal, element, planes.plane, planes.edge, owner, planes.corner, planes.shape, planes.cell_m,
+        planes.first, planes.items,
+    )  # fmt: skip
+    offset, other, hidden = found
+    return offset, other, hidden
+
+
+@njit(cache=True)
+def _nearest_others(xyz, normal, element, plane, edge, owner, corner, shape, cell, first, items):  # type: ignore[no-untyped-def]
     offset = np.full((len(xyz), OTHERS), np.nan, dtype=np.float32)
     other = np.full((len(xyz), OTHERS), -1, dtype=np.int32)
-    found = np.zeros(len(xyz), dtype=np.int64)
-    start = np.full(len(xyz), -OTHER_REACH_M)
-    active = np.arange(len(xyz))
-    while len(active):
-        depth, triangle = caster.first_hit(xyz[active] - start[active, None] * normal[active], -normal[active])
-        at = start[active] + depth
-        hit = (triangle >= 0) & (at <= OTHER_REACH_M)
-        active, at, triangle = active[hit], at[hit], triangle[hit]
-        owner = mesh.element[triangle]
-        agrees = np.abs(np.einsum("ij,ij->i", mesh.normals[triangle], normal[active])) > np.cos(np.pi / 4)
-        keep = (owner != element[active]) & agrees & (found[active] < OTHERS)
-        rows = active[keep]
-        offset[rows, found[rows]] = -at[keep]
-        other[rows, found[rows]] = owner[keep]
-        found[rows] += 1
-        start[active] = at + 5e-4
-        active = active[found[active] < OTHERS]
-    return offset, other
+    hidden = np.zeros((len(xyz), 2), dtype=np.bool_)
+    for i in range(len(xyz)):
+        x, y, z = xyz[i]
+        nx, ny, nz = normal[i]
+        u, v, w = int((x - corner[0]) / cell), int((y - corner[1]) / cell), int((z - corner[2]) / cell)
+        here = (u * shape[1] + v) * shape[2] + w
+        for k in range(first[here], first[here + 1]):
+            t = items[k]
+            cosine = plane[t, 0] * nx + plane[t, 1] * ny + plane[t, 2] * nz
+            if abs(cosine) < MIN_COS:
+                continue
+            at = -(plane[t, 0] * x + plane[t, 1] * y + plane[t, 2] * z + plane[t, 3]) / cosine
+            if abs(at) > OTHER_REACH_M:
+                continue
+            px, py, pz = x + at * nx, y + at * ny, z + at * nz
+            inside = True
+            for e in range(3):
+                if edge[t, e, 0] * px + edge[t, e, 1] * py + edge[t, e, 2] * pz + edge[t, e, 3] < -ITSELF_M:
+                    inside = False
+            if not inside:
+                continue
+            if owner[t] == element[i]:
+                hidden[i, 0] |= at > ITSELF_M
+                hidden[i, 1] |= at < -ITSELF_M
+                continue
+            farthest = 0
+            for m in range(OTHERS):
+                if other[i, m] == owner[t] and abs(offset[i, m] - at) < ITSELF_M:
+                    farthest = -1
+                    break
+                if other[i, m] < 0:
+                    farthest = m
+                    break
+                if abs(offset[i, m]) > abs(offset[i, farthest]):
+                    farthest = m
+            if farthest >= 0 and (other[i, farthest] < 0 or abs(at) < abs(offset[i, farthest])):
+                offset[i, farthest], other[i, farthest] = at, owner[t]
+    return offset, other, hidden

@@ -1,9 +1,9 @@
 """What each scanner position saw of each surface sample.
 
 The range images are read the other way round: not "which surface does this ray hit" but "which ray was sent at this
-sample". The ray that meets the sample's plane nearest to the sample is taken, and only if it meets it within the
-sample's own radius, so a ray beside an edge never speaks of the element. Comparing the plane and not the cell makes
-the answer exact at any incidence and image resolution.
+sample". Of the rays that meet the sample's plane on the element's own surface, the nearest to the sample is taken; a
+ray beside an edge never speaks of the element. Comparing the plane and not the cell makes the answer exact at any
+incidence and image resolution.
 """
 
 from dataclasses import dataclass
@@ -12,25 +12,28 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from bim.frames import FloatArray, IntArray, invert, transform
+from bim.frames import FloatArray, IntArray, transform
 from scan_to_bim.surfaces import Surfaces
 from scan_to_bim.survey import Float32Array, Survey, cube_cell
 
 MIN_COS_INCIDENCE = 0.14
 """Beyond 82 degrees the beam is smeared along the surface."""
-MAX_WINDOW = 4
-MIN_RADIUS_M = 0.003
-"""A sample that may be asked about less than this around it is not asked."""
+MAX_WINDOW = 5
+MIN_FREE_M = 0.003
+"""A sample that another surface crosses nearer than this is not asked."""
+LEAST_RANGE_M = 0.3
+SURE_RETURN_COS, SURE_RETURN_SHARE = 0.3, 0.75
+"""A surface that faces the scanner at least so much, within this share of its reach, would have sent an echo."""
 
 
 @dataclass(frozen=True)
 class Looks:
     """L rays that were sent at samples, ordered by sample.
 
-    sample: (L,) int32. point: (L,) int32 into `Survey.points`. offset_m: (L,) float32, where the ray ended, along the
-    sample's normal turned to the scanner: 0 on the planned surface, negative behind it. facing: (L,) float32, 1 where the
-    normal points to the scanner, -1 where it points away. range_m: (L,) float32 from the scanner to the surface.
-    empty: (N,) how many scanners sent rays at a sample and got none back.
+    sample: (L,) int32. point: (L,) int32 into `Survey.points`. station: (L,) int32. offset_m: (L,) float32, where the
+    ray ended, along the sample's normal turned to the scanner: 0 on the planned surface, negative behind it. facing:
+    (L,) float32, 1 where the normal points to the scanner, -1 where it points away. range_m: (L,) float32 from the
+    scanner to the surface. empty: (N,) how many scanners sent rays at a sample and got none back.
     """
 
     sample: IntArray
@@ -44,26 +47,26 @@ class Looks:
 
 def look(surfaces: Surfaces, survey: Survey, T_site_scan: FloatArray) -> Looks:
     """Every ray that tells of a sample, at the given pose."""
-    T_scan_site = invert(T_site_scan)
-    xyz = transform(T_scan_site, surfaces.xyz + surfaces.centre_m) - survey.centre_m
-    normal = surfaces.normal.astype(np.float64) @ T_scan_site[:3, :3].T
+    to_centre = survey.centre_m @ T_site_scan[:3, :3].T + T_site_scan[:3, 3] - surfaces.centre_m
+    R = np.ascontiguousarray(T_site_scan[:3, :3])
+    points = (survey.points @ R.T.astype(np.float32) + to_centre.astype(np.float32)).astype(np.float32)
+    origins = survey.origins_m @ R.T + to_centre
     reach = np.array([_reach(survey, s) for s in range(len(survey.origins_m))])
-    capacity = len(xyz) * 2
+    capacity = 2 * len(surfaces.xyz)
     while True:
-        out = (
-            np.empty((capacity, 3), dtype=np.int32),
-            np.empty((capacity, 3), dtype=np.float32),
-            np.zeros(len(xyz), dtype=np.int32),
-        )
+        integers = np.empty((capacity, 3), dtype=np.int32)
+        floats = np.empty((capacity, 3), dtype=np.float32)
+        empty = np.zeros(len(surfaces.xyz), dtype=np.int32)
         count = _look(
-            xyz, normal, surfaces.radius_m, surfaces.one_sided, survey.points, survey.origins_m, survey.size,
-            survey.start, survey.cells, survey.spacing_rad, reach, *out,
+            surfaces.xyz, surfaces.normal, surfaces.radius_m, surfaces.free_m, surfaces.triangle, surfaces.edge,
+            surfaces.one_sided, surfaces.hidden, points, origins, R, survey.size, survey.start, survey.cells,
+            survey.spacing_rad, reach, integers, floats, empty,
         )  # fmt: skip
         if count <= capacity:
-            break
+            sample, point, station = integers[:count].T
+            offset_m, facing, range_m = floats[:count].T
+            return Looks(sample, point, station, offset_m, facing, range_m, empty)
         capacity = count
-    integers, floats = out[0][:count], out[1][:count]
-    return Looks(*integers.T, *floats.T, out[2])
 
 
 def _reach(survey: Survey, station: int) -> float:
@@ -75,33 +78,41 @@ def _reach(survey: Survey, station: int) -> float:
 
 
 @njit(cache=True)
-def _look(
-    xyz, normal, radius, one_sided, points, origins, size, start, cells, spacing, reach, integers, floats, empty
-):
+def _look(  # type: ignore[no-untyped-def]  # noqa: C901 - one pass over the samples; split, it would cost its speed
+    xyz, normal, radius, free, triangle, edge, one_sided, hidden, points, origins, R, size, start, cells, spacing,
+    reach, integers, floats, empty,
+):  # fmt: skip
     """Fill `integers` (sample, point, station) and `floats` (offset, facing, range); returns how many there are,
     which may be more than fit."""
     count = 0
     for i in range(xyz.shape[0]):
-        if radius[i] < MIN_RADIUS_M:
+        if free[i] < MIN_FREE_M:
             continue
+        x, y, z = xyz[i, 0], xyz[i, 1], xyz[i, 2]
+        nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
         for s in range(origins.shape[0]):
-            vx, vy, vz = xyz[i, 0] - origins[s, 0], xyz[i, 1] - origins[s, 1], xyz[i, 2] - origins[s, 2]
+            vx, vy, vz = x - origins[s, 0], y - origins[s, 1], z - origins[s, 2]
             distance = np.sqrt(vx * vx + vy * vy + vz * vz)
-            if distance < 0.3 or distance > reach[s]:
+            if distance < LEAST_RANGE_M or distance > reach[s]:
                 continue
-            nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
             plane = nx * vx + ny * vy + nz * vz
             cosine = -plane / distance
-            if abs(cosine) < MIN_COS_INCIDENCE or (one_sided[i] and cosine < 0.0):
+            behind = cosine < 0.0
+            if abs(cosine) < MIN_COS_INCIDENCE or (one_sided[i] and behind) or hidden[i, 1 if behind else 0]:
                 continue
-            half = 0.5 * size[s]
-            cell = cube_cell(vx, vy, vz, size[s])
-            face, row, column = cell // (size[s] * size[s]), cell // size[s] % size[s], cell % size[s]
-            window = min(int(1.5 * half * radius[i] / distance) + 1, MAX_WINDOW)
-            best, nearest, hits = -1, radius[i] * radius[i], 0
-            for r in range(max(row - window, 0), min(row + window + 1, size[s])):
-                for c in range(max(column - window, 0), min(column + window + 1, size[s])):
-                    p = cells[start[s] + (face * size[s] + r) * size[s] + c]
+            n, first = size[s], start[s]
+            cell = cube_cell(
+                R[0, 0] * vx + R[1, 0] * vy + R[2, 0] * vz,
+                R[0, 1] * vx + R[1, 1] * vy + R[2, 1] * vz,
+                R[0, 2] * vx + R[1, 2] * vy + R[2, 2] * vz,
+                n,
+            )
+            face, row, column = cell // (n * n), cell // n % n, cell % n
+            window = min(int(0.75 * n * free[i] / distance) + 1, MAX_WINDOW)
+            best, nearest, hits = -1, free[i] * free[i], 0
+            for r in range(max(row - window, 0), min(row + window + 1, n)):
+                for c in range(max(column - window, 0), min(column + window + 1, n)):
+                    p = cells[first + (face * n + r) * n + c]
                     if p < 0:
                         continue
                     hits += 1
@@ -112,18 +123,27 @@ def _look(
                     t = plane / along
                     gx, gy, gz = t * dx - vx, t * dy - vy, t * dz - vz
                     gap = gx * gx + gy * gy + gz * gz
-                    if gap < nearest:
+                    if gap < nearest and (gap < radius[i] * radius[i] or _inside(edge[triangle[i]], x + gx, y + gy, z + gz)):
                         best, nearest = p, gap
             if best < 0:
-                if hits == 0 and abs(cosine) > 0.3 and distance < 0.75 * reach[s] and window / half > 1.5 * spacing[s]:
-                    empty[i] += 1
+                sure = abs(cosine) > SURE_RETURN_COS and distance < SURE_RETURN_SHARE * reach[s]
+                empty[i] += hits == 0 and sure and 2 * window > 1.5 * spacing[s] * n
                 continue
             if count < integers.shape[0]:
                 integers[count, 0], integers[count, 1], integers[count, 2] = i, best, s
-                sign = 1.0 if cosine > 0.0 else -1.0
-                dx, dy, dz = points[best, 0] - origins[s, 0], points[best, 1] - origins[s, 1], points[best, 2] - origins[s, 2]
-                floats[count, 0] = sign * (nx * dx + ny * dy + nz * dz - plane)
+                sign = -1.0 if behind else 1.0
+                ax, ay, az = points[best, 0] - x, points[best, 1] - y, points[best, 2] - z
+                floats[count, 0] = sign * (nx * ax + ny * ay + nz * az)
                 floats[count, 1] = sign
                 floats[count, 2] = distance
             count += 1
     return count
+
+
+@njit(cache=True, inline="always")
+def _inside(sides: FloatArray, x: float, y: float, z: float) -> bool:
+    """Whether a point of its plane lies inside a triangle with these sides (3, 4), each positive inward."""
+    for k in range(3):
+        if sides[k, 0] * x + sides[k, 1] * y + sides[k, 2] * z + sides[k, 3] < 0.0:
+            return False
+    return True

@@ -1,0 +1,299 @@
+"""Evidence into a verdict: pure, and unseen is never absent.
+
+Three explanations compete for what an element's samples say: all of it stands, none of it does, or it stands up to
+some height (or length). Samples do not err one by one: a pallet hides the same wall for all of them, a beam that
+stands a little off is looked through along its whole edge. So errors are beta-binomial (Griffiths 1973): an unknown
+rate a element, small more often than large. Bayes' rule gives each explanation its probability; what is displaced
+follows from the shift, its standard error and the tolerance. `confidence.py` turns it all into a calibrated number.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy.stats import norm
+
+from bim.frames import FloatArray
+from bim.model import Element
+from bim.verdict import Deviation, Evidence, Reason, State, Verdict
+from scan_to_bim.confidence import Features, calibrated
+from scan_to_bim.evidence import Tally
+from scan_to_bim.result import Outcome
+
+PRESENT_ERRORS, ABSENT_ERRORS = 20.0, 8.0
+"""b of Beta(1, b): how rarely a sample of what stands seems looked through, and of what does not, seems to stand."""
+PRIOR_BUILT, PRIOR_ABSENT, PRIOR_PARTIAL = 0.6, 0.35, 0.05
+INDEPENDENT = 60.0
+"""Samples of one element share their errors: however many there are, they are worth no more than so many."""
+LEAST_DECIDED = 3
+"""Fewer samples than this decide nothing."""
+LEAST_SURE = 0.6
+"""Below this probability of standing or not standing, nothing is said."""
+LEAST_PART, MOST_PART = 0.06, 0.96
+"""A part smaller than this is clutter at the foot, a larger one a lip that the scan did not see."""
+SIGMAS = 3.0
+"""Standard errors by which a deviation must show before it is one."""
+EXPLAINED_LOSS = 2.0
+"""Completions whose log-likelihood is within this of the best are all credible (about 95 %)."""
+
+GROWS_UP = ("IfcWall", "IfcColumn", "IfcPile", "IfcCurtainWall", "IfcChimney")
+GROWS_ALONG = (
+    "IfcBeam", "IfcMember", "IfcRailing", "IfcPipe", "IfcDuct", "IfcCable", "IfcFlowSegment", "IfcReinforcing",
+)  # fmt: skip
+GROWS_OVER = ("IfcSlab", "IfcRoof", "IfcCovering", "IfcPlate", "IfcFooting", "IfcRamp", "IfcPavement")
+
+
+def growth_axis(element: Element, extent_m: FloatArray) -> int:
+    """0, 1 or 2: the axis along which an element of this kind and extent (3,) is built."""
+    if element.ifc_class.startswith(GROWS_ALONG):
+        return int(np.argmax(extent_m))
+    return int(np.argmax(extent_m[:2])) if element.ifc_class.startswith(GROWS_OVER) else 2
+
+
+def grows(element: Element) -> bool:
+    """Whether such an element is found half built; a door or a fitting stands or does not."""
+    return element.ifc_class.startswith((*GROWS_UP, *GROWS_ALONG, *GROWS_OVER))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the scan measured of one element: its shift (3,) with standard error, registration included, and how its
+    samples deviate from the designed surface (rms and 95th percentile)."""
+
+    shift_m: FloatArray
+    sigma_m: float
+    rms_m: float
+    p95_m: float
+    fixed: bool
+
+
+def judge(
+    elements: Sequence[Element], counted: Tally, measured: Sequence[Measured], tolerance_m: float, assumed: bool
+) -> tuple[Verdict, ...]:
+    """One verdict an element, in order. `assumed`: the scanner's positions are assumptions."""
+    partial_prior = np.array([PRIOR_PARTIAL if grows(element) else 0.01 * PRIOR_PARTIAL for element in elements])
+    chances, parts = _explanations(counted.bins, partial_prior)
+    return tuple(
+        _verdict(element, counted.counts[i], chances[i], parts[i], measured[i], tolerance_m, assumed)
+        for i, element in enumerate(elements)
+    )
+
+
+def _verdict(
+    element: Element,
+    counts: npt.NDArray[np.int64],
+    chance: FloatArray,
+    part: FloatArray,
+    measured: Measured,
+    tolerance_m: float,
+    assumed: bool,
+) -> Verdict:
+    decided = int(counts[Outcome.PRESENT] + counts[Outcome.ABSENT])
+    observable = decided / max(int(counts.sum()), 1)
+    state = _state(decided, chance, measured, tolerance_m)
+    share, low, high = _completion(state, part, counts, element)
+    confidence = calibrated(
+        Features(
+            state=state,
+            chance=chance,
+            decided=decided,
+            observable=observable,
+            agreement=_agreement(state, counts),
+            excess=_excess(measured, tolerance_m),
+            assumed=assumed,
+        )
+    )
+    seen = state in (State.BUILT, State.PARTIAL, State.DISPLACED)
+    return Verdict(
+        global_id=element.global_id,
+        state=state,
+        completion=share,
+        completion_low=low,
+        completion_high=high,
+        observable=observable,
+        confidence=confidence,
+        evidence=Evidence(*(int(counts[kind]) for kind in _ORDER)),
+        deviation=_deviation(measured, tolerance_m) if seen and measured.fixed else None,
+        reason=_reason(state, counts, share, measured, tolerance_m),
+    )
+
+
+_ORDER = (Outcome.PRESENT, Outcome.ABSENT, Outcome.OCCLUDED, Outcome.NOT_COVERED)
+
+
+def _state(decided: int, chance: FloatArray, measured: Measured, tolerance_m: float) -> State:
+    built, absent, partial = chance
+    if decided < LEAST_DECIDED or max(absent, built + partial) < LEAST_SURE:
+        return State.UNSEEN
+    if absent > built + partial:
+        return State.ABSENT
+    if partial > built:
+        return State.PARTIAL
+    return State.DISPLACED if _excess(measured, tolerance_m) > 0.0 else State.BUILT
+
+
+def _excess(measured: Measured, tolerance_m: float) -> float:
+    """Standard errors by which the shift exceeds what is allowed; at most 0 where it does not exceed it for sure."""
+    if not measured.fixed:
+        return -SIGMAS
+    size = float(np.linalg.norm(measured.shift_m))
+    within = (size - tolerance_m) / measured.sigma_m
+    return within if size > SIGMAS * measured.sigma_m else min(within, 0.0)
+
+
+def _agreement(state: State, counts: npt.NDArray[np.int64]) -> float:
+    """Share of the decided samples that say what the state says."""
+    present, absent = int(counts[Outcome.PRESENT]), int(counts[Outcome.ABSENT])
+    agreeing = absent if state is State.ABSENT else present
+    return agreeing / max(present + absent, 1)
+
+
+def _completion(
+    state: State, part: FloatArray, counts: npt.NDArray[np.int64], element: Element
+) -> tuple[float | None, float, float]:
+    """Share that stands with its interval: from what is known to what is unseen."""
+    hidden = float(counts[Outcome.OCCLUDED] + counts[Outcome.NOT_COVERED]) / max(float(counts.sum()), 1.0)
+    if state is State.UNSEEN:
+        return None, 0.0, 1.0
+    if state is State.ABSENT:
+        return 0.0, 0.0, min(hidden, float(part[2])) if grows(element) else 0.0
+    if state is State.PARTIAL:
+        if element.ifc_class.startswith(GROWS_OVER):
+            return _by_area(counts, hidden)
+        return float(part[0]), float(part[1]), float(part[2])
+    return 1.0, 1.0 - hidden, 1.0
+
+
+def _by_area(counts: npt.NDArray[np.int64], hidden: float) -> tuple[float, float, float]:
+    present, absent = int(counts[Outcome.PRESENT]), int(counts[Outcome.ABSENT])
+    share = present / max(present + absent, 1)
+    return share, share * (1.0 - hidden), share * (1.0 - hidden) + hidden
+
+
+def _deviation(measured: Measured, tolerance_m: float) -> Deviation:
+    x, y, z = (float(v) for v in measured.shift_m)
+    return Deviation(
+        translation_m=(x, y, z),
+        rotation_rad=(0.0, 0.0, 0.0),
+        sigma_m=measured.sigma_m,
+        rms_m=measured.rms_m,
+        p95_m=measured.p95_m,
+        within_tolerance=_excess(measured, tolerance_m) <= 0.0,
+    )
+
+
+# --- which explanation -----------------------------------------------------------------------------------------------
+
+
+def _explanations(bins: npt.NDArray[np.int64], partial_prior: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Probabilities (E, 3) of built, absent and partial, and the part that stands (E, 3): best, lowest, highest."""
+    chances, parts = _weigh_explanations(
+        bins, partial_prior, math.log(PRIOR_BUILT), math.log(PRIOR_ABSENT), PRESENT_ERRORS, ABSENT_ERRORS,
+        LEAST_PART, MOST_PART, EXPLAINED_LOSS,
+    )  # fmt: skip
+    return chances, parts
+
+
+@njit(cache=True)
+def _log_beta_binomial(errors, right, b):  # type: ignore[no-untyped-def]
+    """Log-likelihood of one sequence with so many errors when their rate is Beta(1, b)."""
+    return math.log(b) + math.lgamma(errors + 1.0) + math.lgamma(right + b) - math.lgamma(errors + right + b + 1.0)
+
+
+@njit(cache=True)
+def _weigh_explanations(bins, partial_prior, log_built, log_absent, present_b, absent_b, least, most, loss):  # type: ignore[no-untyped-def]
+    elements, count = bins.shape[0], bins.shape[1]
+    chances = np.zeros((elements, 3))
+    parts = np.zeros((elements, 3))
+    score = np.empty(count - 1)
+    for e in range(elements):
+        decided = max(bins[e].sum(), 1)
+        scale = min(1.0, INDEPENDENT / decided)
+        absent, present = scale * bins[e, :, 0].sum(), scale * bins[e, :, 1].sum()
+        built = log_built + _log_beta_binomial(absent, present, present_b)
+        none = log_absent + _log_beta_binomial(present, absent, absent_b)
+        low_absent, low_present = 0.0, 0.0
+        for cut in range(count - 1):
+            low_absent += scale * bins[e, cut, 0]
+            low_present += scale * bins[e, cut, 1]
+            high_absent, high_present = absent - low_absent, present - low_present
+            share = (cut + 1.0) / count
+            contradicted = low_absent > low_present or high_present > high_absent
+            if share < least or share > most or contradicted:
+                score[cut] = -np.inf
+                continue
+            score[cut] = _log_beta_binomial(low_absent, low_present, present_b) + _log_beta_binomial(
+                high_present, high_absent, absent_b
+            )
+        best = max(score.max(), -1e300)
+        total, mean, lowest, highest = 0.0, 0.0, 1.0, 0.0
+        for cut in range(count - 1):
+            weight = math.exp(score[cut] - best)
+            total += weight
+            mean += weight * (cut + 1.0) / count
+            if score[cut] > best - loss:
+                lowest = min(lowest, (cut + 0.5) / count)
+                highest = max(highest, (cut + 1.5) / count)
+        total = max(total, 1e-300)
+        part = math.log(partial_prior[e]) + best + math.log(total / (count - 1.0))
+        top = max(built, none, part)
+        chances[e, 0], chances[e, 1], chances[e, 2] = math.exp(built - top), math.exp(none - top), math.exp(part - top)
+        chances[e] /= chances[e].sum()
+        parts[e, 0], parts[e, 1], parts[e, 2] = mean / total, lowest, highest
+    return chances, parts
+
+
+# --- why, in a sentence ----------------------------------------------------------------------------------------------
+
+
+def _reason(
+    state: State, counts: npt.NDArray[np.int64], share: float | None, measured: Measured, tolerance_m: float
+) -> Reason:
+    decided = int(counts[Outcome.PRESENT] + counts[Outcome.ABSENT])
+    values = {
+        "hit": f"{_percent(counts[Outcome.PRESENT], decided)}",
+        "through": f"{_percent(counts[Outcome.ABSENT], decided)}",
+        "hidden": f"{_percent(counts[Outcome.OCCLUDED], int(counts.sum()))}",
+        "unlooked": f"{_percent(counts[Outcome.NOT_COVERED], int(counts.sum()))}",
+        "part": f"{100 * (share or 0.0):.0f}",
+        "shift": f"{1000 * float(np.linalg.norm(measured.shift_m)):.0f}",
+        "error": f"{1000 * measured.sigma_m:.1f}" if measured.fixed else "–",
+        "tolerance": f"{1000 * tolerance_m:g}",
+    }
+    en, zh = _SENTENCES[state] if measured.fixed or state is not State.BUILT else _UNMEASURED
+    return Reason(en.format(**values), zh.format(**values))
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / max(whole, 1):.0f} %"
+
+
+_SENTENCES = {
+    State.BUILT: (
+        "{hit} of what could be judged stands where the model has it, off by {shift} mm ± {error} (allowed {tolerance}).",
+        "可判断部分的 {hit} 位于模型位置，偏差 {shift} 毫米 ± {error}（允许 {tolerance}）。",
+    ),
+    State.DISPLACED: (
+        "It stands, but {shift} mm ± {error} from where the model has it (allowed {tolerance}).",
+        "已建成，但偏离模型位置 {shift} 毫米 ± {error}（允许 {tolerance}）。",
+    ),
+    State.PARTIAL: (
+        "About {part} % of it stands; rays went through the rest of its place.",
+        "约 {part}% 已建成；激光穿过了其余部位。",
+    ),
+    State.ABSENT: (
+        "Rays went through {through} of its place that could be judged and ended behind it.",
+        "激光穿过了可判断部位的 {through}，落在其后方。",
+    ),
+    State.UNSEEN: (
+        "Too little of it could be judged: {hidden} was hidden behind other things, {unlooked} was not looked at.",
+        "可判断的部分太少：{hidden} 被遮挡，{unlooked} 未扫描到。",
+    ),
+}
+_UNMEASURED = (
+    "{hit} of what could be judged stands where the model has it; too little shows to measure its shift.",
+    "可判断部分的 {hit} 位于模型位置；可见部分太少，无法测量偏差。",
+)

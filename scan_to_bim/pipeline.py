@@ -1,0 +1,135 @@
+"""The comparison, from files to a report. Read this first: `compare` is the method, a line a step."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bim.frames import FloatArray
+from bim.isolation import Limits
+from bim.model import Building
+from bim.verdict import State
+from scan_to_bim.assumed_stations import with_assumed_stations
+from scan_to_bim.clouds import SCAN_LIMITS, read_survey
+from scan_to_bim.evidence import tally, weigh
+from scan_to_bim.judge import growth_axis, judge
+from scan_to_bim.measure import measure
+from scan_to_bim.register import as_given, refine, register
+from scan_to_bim.result import Input, Registration, Report, Samples
+from scan_to_bim.surfaces import Surfaces, surfaces_of
+from scan_to_bim.survey import Survey
+from scan_to_bim.unexplained import unexplained
+from scan_to_bim.viewpoints import next_viewpoints
+from scan_to_bim.visibility import look
+
+TOLERANCE_M = 0.015
+Pose = Literal["auto", "identity"] | FloatArray
+Progress = Callable[[str, float], None]
+"""Called with the name of the step that begins and the share of the work done before it, 0 to 1."""
+
+
+def compare(
+    building: Building,
+    scans: Sequence[Path],
+    stations: Path | None = None,
+    pose: Pose = "auto",
+    tolerance_m: float = TOLERANCE_M,
+    unit_m: float | None = None,
+    cache: Path | None = None,
+    limits: Limits = SCAN_LIMITS,
+    progress: Progress = lambda step, share: None,
+) -> Report:
+    """What stands of `building`, what is off, what is missing and what could not be seen, by its scans.
+
+    `stations` names a file of scanner origins, `pose` says where the scan belongs: found, the model's own frame, or a
+    T_site_scan (4, 4) that is right to about 10 cm and a degree. `unit_m`: metres in the scan's unit, where the file
+    does not say. `cache`: a folder for what depends on the model alone. Raises BadScan, BadInput and CannotPlace.
+    """
+    clock = _Clock(progress)
+    with clock.step("reading the scan", 0.0):
+        scan = read_survey(scans, stations, unit_m, limits)
+    with clock.step("sampling the model", 0.35):
+        surfaces = surfaces_of(building, cache)
+    with clock.step("placing the scan", 0.45):
+        registration = _placed(building, scan.survey, pose)
+    with clock.step("weighing the evidence", 0.75):
+        survey = with_assumed_stations(scan.survey, building, registration.T_site_scan)
+        looks = look(surfaces, survey, registration.T_site_scan)
+        findings = weigh(surfaces, looks, len(building.elements))
+        counted = tally(surfaces, findings.outcome, _growth_axes(building, surfaces))
+    with clock.step("judging", 0.9):
+        measured = measure(surfaces, findings, registration)
+        verdicts = judge(building.elements, counted, measured, tolerance_m, assumed=survey is not scan.survey)
+    with clock.step("looking for what is in no model", 0.93):
+        stands = np.array([v.state in (State.BUILT, State.PARTIAL, State.DISPLACED) for v in verdicts])
+        unjudged = np.array([v.state is State.UNSEEN for v in verdicts])
+        left_over = unexplained(scan.survey, registration.T_site_scan, surfaces, stands)
+        viewpoints = next_viewpoints(
+            building.elements, building.storeys, building.mesh, surfaces, findings.outcome, stands, unjudged
+        )
+    return Report(
+        building=building,
+        inputs=(*(Input(s.path, s.sha256, elements=s.elements) for s in building.sources), *scan.inputs),
+        registration=registration,
+        stations_site_m=_stations_site(scan.survey, registration),
+        samples=Samples(
+            xyz=surfaces.xyz + surfaces.centre_m,
+            normal=surfaces.normal,
+            element=surfaces.element,
+            area_m2=surfaces.area_m2,
+            outcome=findings.outcome,
+            deviation_m=findings.deviation_m,
+        ),
+        verdicts=verdicts,
+        unexplained=left_over,
+        next_viewpoints=viewpoints,
+        tolerance_m=tolerance_m,
+        assumptions=scan.assumptions,
+        timing_s=clock.seconds,
+        peak_memory_bytes=_peak_memory_bytes(),
+    )
+
+
+def _placed(building: Building, survey: Survey, pose: Pose) -> Registration:
+    if isinstance(pose, np.ndarray):
+        return refine(building.mesh, survey, pose)
+    return register(building, survey) if pose == "auto" else as_given(building.mesh, survey, np.eye(4))
+
+
+def _growth_axes(building: Building, surfaces: Surfaces) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    low, high = np.full((len(building.elements), 3), np.inf), np.full((len(building.elements), 3), -np.inf)
+    np.minimum.at(low, surfaces.element, surfaces.xyz)
+    np.maximum.at(high, surfaces.element, surfaces.xyz)
+    extent = np.where(np.isfinite(high - low), high - low, 0.0)
+    return np.array([growth_axis(e, extent[i]) for i, e in enumerate(building.elements)], dtype=np.int32)
+
+
+def _stations_site(survey: Survey, registration: Registration) -> FloatArray:
+    T = registration.T_site_scan
+    stations: FloatArray = (survey.origins_m + survey.centre_m) @ T[:3, :3].T + T[:3, 3]
+    return stations
+
+
+def _peak_memory_bytes() -> int:
+    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return 1024 * max(own, children)
+
+
+@dataclass
+class _Clock:
+    """Seconds by step, told as each begins."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str, share: float) -> Iterator[None]:
+        self.progress(name, share)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 3)
