@@ -8,8 +8,8 @@ An image is a cube map (Greene 1986, "Environment mapping and other applications
 A cell keeps the first point that fell into it.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -26,15 +26,20 @@ MAX_CELLS = 24_000_000
 CELL_PER_SPACING = 0.75
 """Cell width over the angle between neighbouring rays, so that a regular grid keeps nearly every point."""
 VOXEL_M = 0.02
-"""Where scanner origins are unknown, one point is kept in each voxel of this edge."""
+"""Where scanner origins are unknown, one point is kept in each voxel of this edge, a multiple in a huge scan."""
+MAX_VOXELS = 1 << 23
+"""Points of unknown origin that are kept at most; one more, and the voxels double their edge."""
 UNKNOWN_STATION = -1
 
 
 class Block(Protocol):
     """A run of points: xyz (N, 3) float64 metres in the scan frame, station (N,) int32."""
 
-    xyz: FloatArray
-    station: IntArray
+    @property
+    def xyz(self) -> FloatArray: ...
+
+    @property
+    def station(self) -> IntArray: ...
 
 
 @dataclass(frozen=True)
@@ -75,29 +80,47 @@ def cube_cell(x: float, y: float, z: float, size: int) -> int:
 
 
 @njit(cache=True)
+def _slots(station: IntArray, keys: npt.NDArray[np.int64]) -> IntArray:
+    """Where each station key is in the sorted `keys`, -1 where it is not."""
+    slots = np.empty(len(station), dtype=np.int32)
+    key, slot = -1, UNKNOWN_STATION
+    for i in range(len(station)):
+        if i == 0 or station[i] != key:
+            key = station[i]
+            at = np.searchsorted(keys, key)
+            slot = at if at < len(keys) and keys[at] == key else UNKNOWN_STATION
+        slots[i] = slot
+    return slots
+
+
+@njit(cache=True)
 def _fill(
     xyz: FloatArray,
-    station: IntArray,
+    slots: IntArray,
     centre: FloatArray,
     origins: FloatArray,
-    size: IntArray,
-    start: npt.NDArray[np.int64],
+    size: int,
+    begun: npt.NDArray[np.bool_],
     cells: IntArray,
     points: Float32Array,
     owner: IntArray,
     count: int,
 ) -> int:
-    """Put a block into the images; returns the number of points kept so far."""
+    """Put a block into the images, of which unused ones cost no memory; returns the number of points kept so far."""
+    per_image = 6 * size * size
     for i in range(xyz.shape[0]):
-        s = station[i]
+        s = slots[i]
         if s < 0:
             continue
         x, y, z = xyz[i, 0] - centre[0], xyz[i, 1] - centre[1], xyz[i, 2] - centre[2]
         dx, dy, dz = x - origins[s, 0], y - origins[s, 1], z - origins[s, 2]
         if not (dx * dx + dy * dy + dz * dz > 1e-4):
             continue
-        cell = start[s] + cube_cell(dx, dy, dz, size[s])
-        if cells[cell] < 0:
+        if not begun[s]:
+            begun[s] = True
+            cells[s * per_image : (s + 1) * per_image] = -1
+        cell = s * per_image + cube_cell(dx, dy, dz, size)
+        if cells[cell] < 0 and count < len(points):
             cells[cell] = count
             points[count, 0], points[count, 1], points[count, 2] = x, y, z
             owner[count] = s
@@ -105,12 +128,18 @@ def _fill(
     return count
 
 
-def build_survey(blocks: Iterable[Block], origins_m: Mapping[int, tuple[float, float, float]], claimed: int) -> Survey:
-    """One pass over `blocks`.
+def build_survey(
+    blocks: Iterable[Block],
+    origins_m: Mapping[int, tuple[float, float, float]],
+    claimed: int,
+    centre_m: FloatArray | None = None,
+    max_cells: int = MAX_CELLS,
+) -> Survey:
+    """One pass over `blocks`, whose points are finite.
 
-    `origins_m` gives scanner origins in the scan frame by station key; points of other keys have an unknown origin.
-    `claimed` is the number of points that the scan says it has; it only sizes the images. Raises BadScan when there
-    is no point.
+    `origins_m` gives scanner origins in the scan frame by station key; points of other keys have an unknown origin,
+    stations without a point are left out. `claimed` is the most points that the scan can have. `centre_m` is chosen
+    when it is not given. Raises BadScan when there is no point.
     """
     keys = np.array(sorted(origins_m), dtype=np.int64)
     origins = np.array([origins_m[int(key)] for key in keys], dtype=np.float64).reshape(-1, 3)
@@ -118,73 +147,152 @@ def build_survey(blocks: Iterable[Block], origins_m: Mapping[int, tuple[float, f
     first = next((block for block in iterator if len(block.xyz)), None)
     if first is None:
         raise BadScan("the scan holds no point", "at least one", "check the export")
-    centre = np.round(origins.mean(axis=0) if len(origins) else np.median(first.xyz, axis=0))
-    images = _Images(centre, keys, origins - centre, max(claimed, 1), first)
-    voxels: set[int] = set()
-    loose: list[Float32Array] = []
-    images.add(first, voxels, loose)
+    if centre_m is None:
+        centre_m = np.round(origins.mean(axis=0) if len(origins) else np.median(first.xyz, axis=0))
+    images = _Images(centre_m, keys, origins - centre_m, max(claimed, 1), first, max_cells)
+    images.add(first)
     for block in iterator:
-        images.add(block, voxels, loose)
-    return images.survey(loose)
+        images.add(block)
+    return images.survey()
+
+
+def merge_surveys(surveys: Sequence[Survey]) -> Survey:
+    """Surveys of one frame and one `centre_m` as one; their stations stay apart."""
+    if len(surveys) == 1:
+        return surveys[0]
+    stations = np.cumsum([0, *(len(s.origins_m) for s in surveys)])
+    points = np.cumsum([0, *(len(s.points) for s in surveys)])
+    cells = np.cumsum([0, *(len(s.cells) for s in surveys)])
+    return Survey(
+        centre_m=surveys[0].centre_m,
+        points=np.concatenate([s.points for s in surveys]),
+        station=np.concatenate([_shifted(s.station, n) for s, n in zip(surveys, stations, strict=False)]),
+        origins_m=np.concatenate([s.origins_m for s in surveys]),
+        size=np.concatenate([s.size for s in surveys]),
+        start=np.concatenate([s.start + n for s, n in zip(surveys, cells, strict=False)]),
+        cells=np.concatenate([_shifted(s.cells, n) for s, n in zip(surveys, points, strict=False)]),
+        spacing_rad=np.concatenate([s.spacing_rad for s in surveys]),
+        points_read=sum(s.points_read for s in surveys),
+    )
+
+
+def _shifted(index: IntArray, by: int) -> IntArray:
+    """Indices moved by `by`; -1 stays -1."""
+    return np.where(index >= 0, index + np.int32(by), np.int32(-1)).astype(np.int32)
 
 
 class _Images:
     """The images while they grow."""
 
     def __init__(
-        self, centre: FloatArray, keys: npt.NDArray[np.int64], origins: FloatArray, claimed: int, first: Block
-    ):
+        self,
+        centre: FloatArray,
+        keys: npt.NDArray[np.int64],
+        origins: FloatArray,
+        claimed: int,
+        first: Block,
+        max_cells: int,
+    ) -> None:
         self.centre, self.keys, self.origins = centre, keys, origins
         self.read = 0
         self.count = 0
         spacing = _ray_spacing(first, keys, origins + centre, claimed)
-        affordable = np.sqrt(MAX_CELLS / 6 / max(len(keys), 1))
-        size = np.clip(np.ceil(2.0 / (CELL_PER_SPACING * spacing)), 16, max(affordable, 16))
-        self.spacing = np.full(len(keys), max(spacing, 2.0 / size))
-        self.size = np.full(len(keys), size, dtype=np.int32)
-        ends = np.cumsum(6 * self.size.astype(np.int64) ** 2)
-        self.start = np.concatenate([np.zeros(1, dtype=np.int64), ends])
-        self.cells = np.full(int(self.start[-1]), -1, dtype=np.int32)
-        self.points = np.empty((int(self.start[-1]), 3), dtype=np.float32)
-        self.owner = np.empty(int(self.start[-1]), dtype=np.int32)
+        affordable = np.sqrt(max_cells / 6 / max(len(keys), 1))
+        self.size = int(np.clip(np.ceil(2.0 / (CELL_PER_SPACING * spacing)), 16, max(affordable, 16)))
+        self.spacing = max(spacing, 2.0 / self.size)
+        self.begun = np.zeros(len(keys), dtype=np.bool_)
+        self.cells = np.empty(len(keys) * 6 * self.size**2, dtype=np.int32)
+        most = min(len(self.cells), claimed)
+        self.points = np.empty((most, 3), dtype=np.float32)
+        self.owner = np.empty(most, dtype=np.int32)
+        self.loose = _Voxels()
 
-    def add(self, block: Block, voxels: set[int], loose: list[Float32Array]) -> None:
+    def add(self, block: Block) -> None:
         self.read += len(block.xyz)
-        index = np.full(len(block.station), UNKNOWN_STATION, dtype=np.int32)
-        if len(self.keys):
-            slot = np.minimum(np.searchsorted(self.keys, block.station), len(self.keys) - 1)
-            known = self.keys[slot] == block.station
-            index[known] = slot[known]
-            self.count = _fill(
-                block.xyz, index, self.centre, self.origins, self.size, self.start, self.cells, self.points,
-                self.owner, self.count,
-            )  # fmt: skip
-        if (index == UNKNOWN_STATION).any():
-            loose.append(_new_voxels(block.xyz[index == UNKNOWN_STATION] - self.centre, voxels))
+        slots = _slots(block.station, self.keys)
+        self.count = _fill(
+            block.xyz, slots, self.centre, self.origins, self.size, self.begun, self.cells, self.points, self.owner,
+            self.count,
+        )  # fmt: skip
+        unknown = slots == UNKNOWN_STATION
+        if unknown.any():
+            self.loose.add((block.xyz[unknown] - self.centre).astype(np.float32))
 
-    def survey(self, loose: list[Float32Array]) -> Survey:
-        unknown = np.concatenate([np.empty((0, 3), dtype=np.float32), *loose])
-        return Survey(
+    def survey(self) -> Survey:
+        seen = np.flatnonzero(self.begun)
+        place = np.zeros(max(len(self.keys), 1), dtype=np.int32)
+        place[seen] = np.arange(len(seen))
+        images = self.cells.reshape(len(self.keys), 6 * self.size**2)
+        known = Survey(
             centre_m=self.centre,
-            points=np.concatenate([self.points[: self.count], unknown]),
-            station=np.concatenate([self.owner[: self.count], np.full(len(unknown), UNKNOWN_STATION, dtype=np.int32)]),
-            origins_m=self.origins,
-            size=self.size,
-            start=self.start[:-1],
-            cells=self.cells,
-            spacing_rad=self.spacing,
+            points=self.points[: self.count],
+            station=place[self.owner[: self.count]],
+            origins_m=self.origins[seen],
+            size=np.full(len(seen), self.size, dtype=np.int32),
+            start=np.arange(len(seen), dtype=np.int64) * 6 * self.size**2,
+            cells=self.cells if len(seen) == len(self.keys) else images[seen].ravel(),
+            spacing_rad=np.full(len(seen), self.spacing),
             points_read=self.read,
+        )
+        loose = self.loose.points[: self.loose.count]
+        if not len(loose):
+            return known
+        return replace(
+            known,
+            points=np.concatenate([known.points, loose]),
+            station=np.concatenate([known.station, np.full(len(loose), UNKNOWN_STATION, dtype=np.int32)]),
         )
 
 
-def _new_voxels(xyz: FloatArray, seen: set[int]) -> Float32Array:
-    """The first point of each voxel that was not seen before; marks them as seen."""
-    cell = np.floor(xyz / VOXEL_M).astype(np.int64) + (1 << 20)
-    key = (cell[:, 0] << 42) | (cell[:, 1] << 21) | cell[:, 2]
-    unique, where = np.unique(key, return_index=True)
-    fresh = np.array([k not in seen for k in unique.tolist()], dtype=bool)
-    seen.update(unique[fresh].tolist())
-    return xyz[np.sort(where[fresh])].astype(np.float32)
+class _Voxels:
+    """The first point of each voxel, in the order of the scan: a hash table of open addressing beside the points."""
+
+    def __init__(self) -> None:
+        self.edge_m = VOXEL_M
+        self.count = 0
+        self.points = np.empty((0, 3), dtype=np.float32)
+        self._reserve(1 << 16)
+
+    def _reserve(self, most: int) -> None:
+        """Room for `most` points; what is kept is entered anew."""
+        kept = self.points[: self.count]
+        self.table = np.full(2 * most, -1, dtype=np.int32)
+        self.points = np.empty((most, 3), dtype=np.float32)
+        _, self.count = _enter(kept, np.float32(self.edge_m), self.table, self.points, 0)
+
+    def add(self, xyz: Float32Array) -> None:
+        """Enter points (N, 3) relative to the survey's centre, metres."""
+        entered = 0
+        while entered < len(xyz):
+            taken, self.count = _enter(xyz[entered:], np.float32(self.edge_m), self.table, self.points, self.count)
+            entered += taken
+            if entered < len(xyz) and 2 * len(self.points) > MAX_VOXELS:
+                self.edge_m *= 2
+                self._reserve(len(self.points))
+            elif entered < len(xyz):
+                self._reserve(2 * len(self.points))
+
+
+@njit(cache=True)
+def _enter(xyz: Float32Array, edge: np.float32, table: IntArray, points: Float32Array, count: int) -> tuple[int, int]:
+    """Enter points until `points` is full; returns how many of `xyz` are done with, and how many points are kept."""
+    mask = len(table) - 1
+    for i in range(len(xyz)):
+        a, b, c = np.floor(xyz[i, 0] / edge), np.floor(xyz[i, 1] / edge), np.floor(xyz[i, 2] / edge)
+        # Teschner et al. 2003, "Optimized spatial hashing for collision detection of deformable objects".
+        slot = ((np.int64(a) * 73856093) ^ (np.int64(b) * 19349663) ^ (np.int64(c) * 83492791)) & mask
+        while table[slot] >= 0:
+            other = points[table[slot]]
+            if np.floor(other[0] / edge) == a and np.floor(other[1] / edge) == b and np.floor(other[2] / edge) == c:
+                break
+            slot = (slot + 1) & mask
+        if table[slot] < 0:
+            if count == len(points):
+                return i, count
+            table[slot] = count
+            points[count] = xyz[i]
+            count += 1
+    return len(xyz), count
 
 
 def _ray_spacing(first: Block, keys: npt.NDArray[np.int64], origins: FloatArray, claimed: int) -> float:
