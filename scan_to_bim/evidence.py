@@ -12,6 +12,7 @@ from numba import njit
 
 from bim.frames import FloatArray, IntArray
 from scan_to_bim.deviation import Shifts, fit_shifts
+from scan_to_bim.register_planes import in_triangle
 from scan_to_bim.result import Outcome
 from scan_to_bim.surfaces import Surfaces
 from scan_to_bim.visibility import Looks
@@ -22,6 +23,10 @@ SAME_M = 0.015
 """Nearer than this, two surfaces cannot be told apart."""
 NEAR_M = 0.02
 """Nearer to an element's surface, where it stands, a ray ended on it."""
+NEIGHBOURS = 4
+EXPLAINS_M = 0.12
+"""How far from its place an element may stand and still explain a point."""
+BESIDE_M = 0.005
 ROUNDS = 3
 ABSENT_SHARE = 0.15
 """An element of which no larger share of what was decided is present explains nothing in the next round."""
@@ -45,9 +50,15 @@ def weigh(surfaces: Surfaces, looks: Looks, elements: int) -> Findings:
     row = np.searchsorted(surfaces.element[looks.sample], np.arange(elements + 1)).astype(np.int64)
     offset = looks.offset_m * looks.facing
     face = surfaces.face[looks.sample]
+    planes = surfaces.planes
+    owner = planes.face_element[planes.face]
+    triangle, distance = surfaces_near(
+        looks.sample, looks.end, surfaces.element, planes.plane, planes.edge, owner, planes.corner, planes.shape,
+        planes.cell_m, planes.first, planes.items,
+    )  # fmt: skip
     absent, shift_m = np.zeros(elements, dtype=np.bool_), np.zeros((elements, 3))
     for _ in range(ROUNDS):
-        explained = explained_by_others(surfaces, looks, absent, shift_m)
+        explained = np.asarray(_explained(triangle, distance, planes.plane, owner, absent, shift_m))
         weight = (~explained).astype(np.float32)
         shifts = fit_shifts(row, offset, looks.facing, face, weight, surfaces.face_normal)
         outcome, deviation_m = outcomes(surfaces, looks, shifts.shift_m, explained)
@@ -57,32 +68,53 @@ def weigh(surfaces: Surfaces, looks: Looks, elements: int) -> Findings:
     return Findings(outcome, deviation_m, shifts)
 
 
-def explained_by_others(surfaces: Surfaces, looks: Looks, absent: BoolArray, shift_m: FloatArray) -> BoolArray:
-    """(L,) whether a look's end lies on another element's surface that may stand.
+@njit(cache=True)
+def surfaces_near(sample, end, element, plane, edge, owner, corner, shape, cell, first, items):  # type: ignore[no-untyped-def]
+    """Triangles (L, NEIGHBOURS) of other elements near the end of each look, nearest first, -1 where there are fewer,
+    and the distances (L, NEIGHBOURS) from them along their normals."""
+    triangle = np.full((len(sample), NEIGHBOURS), -1, dtype=np.int32)
+    distance = np.full((len(sample), NEIGHBOURS), np.inf, dtype=np.float32)
+    for i in range(len(sample)):
+        x, y, z = end[i, 0], end[i, 1], end[i, 2]
+        u, v, w = (x - corner[0]) / cell, (y - corner[1]) / cell, (z - corner[2]) / cell
+        if u < 0.0 or v < 0.0 or w < 0.0 or u >= shape[0] or v >= shape[1] or w >= shape[2]:
+            continue
+        here = (int(u) * shape[1] + int(v)) * shape[2] + int(w)
+        for k in range(first[here], first[here + 1]):
+            t = items[k]
+            if owner[t] == element[sample[i]]:
+                continue
+            away = plane[t, 0] * x + plane[t, 1] * y + plane[t, 2] * z + plane[t, 3]
+            if abs(away) < EXPLAINS_M and in_triangle(edge[t], x, y, z, BESIDE_M):
+                _insert(triangle[i], distance[i], t, away)
+    return triangle, distance
 
-    `absent` (E,): known not to. `shift_m` (E, 3): how far from its place each element stands.
-    """
-    return np.asarray(
-        _explained(
-            looks.sample, looks.offset_m, looks.facing, surfaces.normal, surfaces.other_offset_m, surfaces.other,
-            absent, shift_m,
-        )
-    )  # fmt: skip
+
+@njit(cache=True, inline="always")
+def _insert(triangles, distances, t, away):  # type: ignore[no-untyped-def]
+    """Keep the nearest, in order."""
+    for m in range(NEIGHBOURS):
+        if abs(away) < abs(distances[m]):
+            for k in range(NEIGHBOURS - 1, m, -1):
+                triangles[k], distances[k] = triangles[k - 1], distances[k - 1]
+            triangles[m], distances[m] = t, away
+            return
 
 
 @njit(cache=True)
-def _explained(sample, offset, facing, normal, other_offset, other, absent, shift):  # type: ignore[no-untyped-def]
-    explained = np.zeros(len(sample), dtype=np.bool_)
-    for i in range(len(sample)):
-        s = sample[i]
-        for k in range(other.shape[1]):
-            o = other[s, k]
-            if o < 0 or absent[o]:
-                continue
-            t = shift[o]
-            gap = other_offset[s, k] + normal[s, 0] * t[0] + normal[s, 1] * t[1] + normal[s, 2] * t[2]
-            if abs(offset[i] - facing[i] * gap) < SAME_M:
+def _explained(triangle, distance, plane, owner, absent, shift):  # type: ignore[no-untyped-def]
+    """(L,) whether a look's end lies on another element's surface that may stand."""
+    explained = np.zeros(len(triangle), dtype=np.bool_)
+    for i in range(len(triangle)):
+        for k in range(NEIGHBOURS):
+            t = triangle[i, k]
+            if t < 0:
+                break
+            o = owner[t]
+            moved = plane[t, 0] * shift[o, 0] + plane[t, 1] * shift[o, 1] + plane[t, 2] * shift[o, 2]
+            if not absent[o] and abs(distance[i, k] - moved) < SAME_M:
                 explained[i] = True
+                break
     return explained
 
 

@@ -103,6 +103,15 @@ def spread(planes: Planes, count: int) -> Facets:
     return Facets(xyz, planes.plane[triangle, :3], planes.sided[triangle])
 
 
+@njit(cache=True, inline="always")
+def in_triangle(sides: FloatArray, x: float, y: float, z: float, margin_m: float) -> bool:
+    """Whether a point of its plane lies inside a triangle with these sides (3, 4), each positive inward."""
+    for k in range(3):
+        if sides[k, 0] * x + sides[k, 1] * y + sides[k, 2] * z + sides[k, 3] < -margin_m:
+            return False
+    return True
+
+
 def closed_bodies(mesh: Mesh) -> npt.NDArray[np.bool_]:
     """(E,) whether an element's triangles enclose a body with outward normals."""
     count = int(mesh.element[-1]) + 1

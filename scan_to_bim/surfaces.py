@@ -3,12 +3,12 @@
 All of this depends on the model alone, so it is computed once a model and kept beside its geometry.
 
 Each sample knows how far it may be asked about (`radius_m`: a ray that meets the sample's plane within it meets the
-element and not the air beside it) and which other surface lies just before or behind it (`other_offset_m`): a point
-that such a surface explains says nothing of this element.
+element and not the air beside it), and whether its own element hides it.
 """
 
+import contextlib
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from bim.frames import FloatArray, IntArray
 from bim.mesh import Mesh
 from bim.model import Building
 from scan_to_bim.rays import RayCaster
-from scan_to_bim.register_planes import Planes, edge_planes, planes_of
+from scan_to_bim.register_planes import Planes, edge_planes, in_triangle, planes_of
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -34,8 +34,9 @@ MIN_SAMPLES, MAX_SAMPLES = 120, 4000
 SMOOTH_RAD = np.radians(30.0)
 """Facets that meet at less than this belong to one smooth surface, such as a pipe."""
 FLAT_RADIUS_M, CURVED_RADIUS_M = 0.05, 0.02
-OTHERS = 4
-OTHER_REACH_M = 0.2
+REACH_M = 0.15
+"""How far from its place a surface is looked for."""
+HIDING_M = 0.2
 MIN_COS = np.cos(np.pi / 4)
 FACE_COS = 0.97
 MAX_FACES = 24
@@ -55,8 +56,8 @@ class Surfaces:
     float32, within it a point of the sample's plane is on the element; free_m: (N,) float32, within it no other element
     crosses. triangle: (N,) int32, the sample's own, whose sides are edge (T, 3, 4), positive inward. hidden: (N, 2) bool, the element's own surface covers the sample, seen from before and from behind. face:
     (N,) int32, the direction of its element that the sample faces, an index into `face_normal` (F, 3). one_sided: (N,)
-    bool, the normal points out of a closed body. other_offset_m: (N, OTHERS) float32, signed along the normal, NaN where
-    there is none; other: (N, OTHERS) int32 the element of that surface.
+    bool, the normal points out of a closed body. planes: every triangle of the model, with the grid that finds those
+    near a point.
     """
 
     centre_m: FloatArray
@@ -72,20 +73,25 @@ class Surfaces:
     face: IntArray
     face_normal: FloatArray
     one_sided: npt.NDArray[np.bool_]
-    other_offset_m: Float32Array
-    other: IntArray
+    planes: Planes
 
 
 def surfaces_of(building: Building, cache: Path | None = None) -> Surfaces:
     """The samples of a building, from the cache folder where it was sampled before."""
     key = hashlib.sha256(f"{SAMPLING_VERSION} {' '.join(s.sha256 for s in building.sources)}".encode()).hexdigest()
     kept = cache / f"{key}.samples" if cache and building.sources else None
-    if kept and (payload := kept_arrays(kept)) and payload.keys() == {field.name for field in fields(Surfaces)}:
-        return Surfaces(**payload)
+    if kept and (payload := kept_arrays(kept)):
+        with contextlib.suppress(TypeError):  # fields of another version
+            planes = Planes(**{name.removeprefix(PLANES): payload.pop(name) for name in [*payload] if PLANES in name})
+            return Surfaces(**payload, planes=planes)
     surfaces = sample_surfaces(building.mesh)
     if kept:
-        keep_arrays(kept, {field.name: getattr(surfaces, field.name) for field in fields(Surfaces)})
+        payload = {PLANES + name: value for name, value in vars(surfaces.planes).items()}
+        keep_arrays(kept, payload | {name: value for name, value in vars(surfaces).items() if name != "planes"})
     return surfaces
+
+
+PLANES = "planes."
 
 
 def sample_surfaces(mesh: Mesh) -> Surfaces:
@@ -100,8 +106,11 @@ def sample_surfaces(mesh: Mesh) -> Surfaces:
     radius = _distance_to_boundary(xyz, patch[triangle], reach, *boundary)
     element = mesh.element[triangle]
     free = _free_radius(RayCaster(corners), mesh.element, xyz, normal, element)
-    planes = planes_of(mesh, OTHER_REACH_M, smallest_face_m2=0.0)
-    offset, other, hidden = _other_surfaces(planes, planes.face_element[planes.face], xyz, normal, element)
+    planes = planes_of(mesh, REACH_M, smallest_face_m2=0.0)
+    hidden = _hidden(
+        xyz, normal, element, planes.plane, planes.edge, planes.face_element[planes.face], planes.corner, planes.shape,
+        planes.cell_m, planes.first, planes.items,
+    )  # fmt: skip
     face, face_normal = _faces(normal, element)
     return Surfaces(
         centre_m=centre,
@@ -117,8 +126,7 @@ def sample_surfaces(mesh: Mesh) -> Surfaces:
         face=face,
         face_normal=face_normal,
         one_sided=_closed(mesh)[element],
-        other_offset_m=offset,
-        other=other,
+        planes=planes,
     )
 
 
@@ -299,24 +307,10 @@ def _free_radius(
     return np.maximum(free, 0.0)
 
 
-def _other_surfaces(
-    planes: Planes, owner: IntArray, xyz: FloatArray, normal: FloatArray, element: IntArray
-) -> tuple[Float32Array, IntArray, npt.NDArray[np.bool_]]:
-    """Offsets (N, OTHERS) and elements (N, OTHERS) of the other elements' surfaces nearest to each sample along its
-    normal that face the same or the opposite way within 45 degrees; and whether the element's own surface covers the
-    sample from before and from behind (N, 2), as the front of a cabinet covers its inside."""
-    found = _nearest_others(
-        xyz, normal, element, planes.plane, planes.edge, owner, planes.corner, planes.shape, planes.cell_m,
-        planes.first, planes.items,
-    )  # fmt: skip
-    offset, other, hidden = found
-    return offset, other, hidden
-
-
 @njit(cache=True)
-def _nearest_others(xyz, normal, element, plane, edge, owner, corner, shape, cell, first, items):  # type: ignore[no-untyped-def]
-    offset = np.full((len(xyz), OTHERS), np.nan, dtype=np.float32)
-    other = np.full((len(xyz), OTHERS), -1, dtype=np.int32)
+def _hidden(xyz, normal, element, plane, edge, owner, corner, shape, cell, first, items):  # type: ignore[no-untyped-def]
+    """(N, 2) whether its own element's surface covers a sample from before and from behind, as the front of a cabinet
+    covers its inside."""
     hidden = np.zeros((len(xyz), 2), dtype=np.bool_)
     for i in range(len(xyz)):
         x, y, z = xyz[i]
@@ -325,33 +319,15 @@ def _nearest_others(xyz, normal, element, plane, edge, owner, corner, shape, cel
         here = (u * shape[1] + v) * shape[2] + w
         for k in range(first[here], first[here + 1]):
             t = items[k]
+            if owner[t] != element[i]:
+                continue
             cosine = plane[t, 0] * nx + plane[t, 1] * ny + plane[t, 2] * nz
             if abs(cosine) < MIN_COS:
                 continue
             at = -(plane[t, 0] * x + plane[t, 1] * y + plane[t, 2] * z + plane[t, 3]) / cosine
-            if abs(at) > OTHER_REACH_M:
+            if abs(at) > HIDING_M:
                 continue
-            px, py, pz = x + at * nx, y + at * ny, z + at * nz
-            inside = True
-            for e in range(3):
-                if edge[t, e, 0] * px + edge[t, e, 1] * py + edge[t, e, 2] * pz + edge[t, e, 3] < -ITSELF_M:
-                    inside = False
-            if not inside:
-                continue
-            if owner[t] == element[i]:
+            if in_triangle(edge[t], x + at * nx, y + at * ny, z + at * nz, ITSELF_M):
                 hidden[i, 0] |= at > ITSELF_M
                 hidden[i, 1] |= at < -ITSELF_M
-                continue
-            farthest = 0
-            for m in range(OTHERS):
-                if other[i, m] == owner[t] and abs(offset[i, m] - at) < ITSELF_M:
-                    farthest = -1
-                    break
-                if other[i, m] < 0:
-                    farthest = m
-                    break
-                if abs(offset[i, m]) > abs(offset[i, farthest]):
-                    farthest = m
-            if farthest >= 0 and (other[i, farthest] < 0 or abs(at) < abs(offset[i, farthest])):
-                offset[i, farthest], other[i, farthest] = at, owner[t]
-    return offset, other, hidden
+    return hidden

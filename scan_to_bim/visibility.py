@@ -13,6 +13,7 @@ import numpy.typing as npt
 from numba import njit
 
 from bim.frames import FloatArray, IntArray, transform
+from scan_to_bim.register_planes import in_triangle
 from scan_to_bim.surfaces import Surfaces
 from scan_to_bim.survey import Float32Array, Survey, cube_cell
 
@@ -33,7 +34,8 @@ class Looks:
     sample: (L,) int32. point: (L,) int32 into `Survey.points`. station: (L,) int32. offset_m: (L,) float32, where the
     ray ended, along the sample's normal turned to the scanner: 0 on the planned surface, negative behind it. facing:
     (L,) float32, 1 where the normal points to the scanner, -1 where it points away. range_m: (L,) float32 from the
-    scanner to the surface. empty: (N,) how many scanners sent rays at a sample and got none back.
+    scanner to the surface. end: (L, 3) float32, where the ray ended, in the frame of the samples. empty: (N,) how many
+    scanners sent rays at a sample and got none back.
     """
 
     sample: IntArray
@@ -42,6 +44,7 @@ class Looks:
     offset_m: Float32Array
     facing: Float32Array
     range_m: Float32Array
+    end: Float32Array
     empty: npt.NDArray[np.int32]
 
 
@@ -65,7 +68,7 @@ def look(surfaces: Surfaces, survey: Survey, T_site_scan: FloatArray) -> Looks:
         if count <= capacity:
             sample, point, station = integers[:count].T
             offset_m, facing, range_m = floats[:count].T
-            return Looks(sample, point, station, offset_m, facing, range_m, empty)
+            return Looks(sample, point, station, offset_m, facing, range_m, points[point], empty)
         capacity = count
 
 
@@ -116,14 +119,20 @@ def _look(  # type: ignore[no-untyped-def]  # noqa: C901 - one pass over the sam
                     if p < 0:
                         continue
                     hits += 1
-                    dx, dy, dz = points[p, 0] - origins[s, 0], points[p, 1] - origins[s, 1], points[p, 2] - origins[s, 2]
+                    dx, dy, dz = (
+                        points[p, 0] - origins[s, 0],
+                        points[p, 1] - origins[s, 1],
+                        points[p, 2] - origins[s, 2],
+                    )
                     along = nx * dx + ny * dy + nz * dz
                     if along * plane <= 0.0:
                         continue
                     t = plane / along
                     gx, gy, gz = t * dx - vx, t * dy - vy, t * dz - vz
                     gap = gx * gx + gy * gy + gz * gz
-                    if gap < nearest and (gap < radius[i] * radius[i] or _inside(edge[triangle[i]], x + gx, y + gy, z + gz)):
+                    if gap < nearest and (
+                        gap < radius[i] * radius[i] or in_triangle(edge[triangle[i]], x + gx, y + gy, z + gz, 0.0)
+                    ):
                         best, nearest = p, gap
             if best < 0:
                 sure = abs(cosine) > SURE_RETURN_COS and distance < SURE_RETURN_SHARE * reach[s]
@@ -138,12 +147,3 @@ def _look(  # type: ignore[no-untyped-def]  # noqa: C901 - one pass over the sam
                 floats[count, 2] = distance
             count += 1
     return count
-
-
-@njit(cache=True, inline="always")
-def _inside(sides: FloatArray, x: float, y: float, z: float) -> bool:
-    """Whether a point of its plane lies inside a triangle with these sides (3, 4), each positive inward."""
-    for k in range(3):
-        if sides[k, 0] * x + sides[k, 1] * y + sides[k, 2] * z + sides[k, 3] < 0.0:
-            return False
-    return True
