@@ -24,8 +24,8 @@ from bim.schedule.xml_text import duration_s, moment, second_of_day
 KINDS = {"FINISH_START": Kind.FINISH_START, "START_START": Kind.START_START, "FINISH_FINISH": Kind.FINISH_FINISH,
          "START_FINISH": Kind.START_FINISH}  # fmt: skip
 BASELINE = "BASELINE"
-TIMES = ("ScheduleStart", "ScheduleFinish", "ScheduleDuration", "EarlyStart", "EarlyFinish", "ActualStart", "ActualFinish",
-         "Completion")  # fmt: skip
+TIMES = ("ScheduleStart", "ScheduleFinish", "ScheduleDuration", "EarlyStart", "EarlyFinish", "ActualStart",
+         "ActualFinish", "Completion")  # fmt: skip
 STANDARD_DAY_S = day_length_s(Calendar("", "", FIVE_DAYS))
 
 

@@ -11,6 +11,8 @@ from bim.schedule.xml_text import children, duration_s, number, second_of_day, t
 
 NAMESPACE = "http://schemas.microsoft.com/project"
 KINDS = {"0": Kind.FINISH_FINISH, "1": Kind.FINISH_START, "2": Kind.START_FINISH, "3": Kind.START_START}
+START_CONSTRAINTS = {"2", "4"}
+"""Must start on, start no earlier than."""
 CODES = {kind: code for code, kind in KINDS.items()}
 PERCENT_LAGS, ELAPSED_LAGS = (
     {"19", "20", "51", "52"},
@@ -51,6 +53,7 @@ def _task(element: Element, ids: Mapping[str, str], fields: Mapping[str, str]) -
         start=when(element, "Start"),
         finish=when(element, "Finish"),
         duration_s=duration_s(text(element, "Duration")),
+        not_before=when(element, "ConstraintDate") if text(element, "ConstraintType") in START_CONSTRAINTS else None,
         calendar=text(element, "CalendarUID").removeprefix("-1"),
         wbs=text(element, "WBS"),
         summary=text(element, "Summary") == "1",
@@ -178,7 +181,8 @@ def _write_task(element: Element, task: Task, uid: str, level: int, calendar: st
         "Start": _iso(task.start), "Finish": _iso(task.finish), "Duration": _hours(task.duration_s),
         "DurationFormat": "7", "Milestone": str(int(task.milestone)), "Summary": str(int(task.summary)),
         "PercentComplete": percent, "Cost": _cents(task.cost), "ActualStart": _iso(task.actual_start),
-        "ActualFinish": _iso(task.actual_finish), "ActualCost": _cents(task.actual_cost), "CalendarUID": calendar,
+        "ActualFinish": _iso(task.actual_finish), "ActualCost": _cents(task.actual_cost),
+        "ConstraintType": "4" if task.not_before else "0", "CalendarUID": calendar, "ConstraintDate": _iso(task.not_before),
     })  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """The critical path method: early and late dates, total and free float, and a forecast, on working calendars.
 
 Forward and backward pass over a topological order (Kelley and Walker, "Critical-Path Planning and Scheduling", 1959),
-with the four relation types and lags of precedence diagrams. A task never starts before its planned start: whatever
-holds it there, a delivery or a permit, is not always in the network.
+with the four relation types and lags of precedence diagrams. A task that waits for nothing starts when it is planned to;
+every other as soon as its relations and constraints allow. A forecast starts nothing before its planned start: what
+holds it there, a crew or a delivery, is not always in the network.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ from bim.schedule.calendars import (
 )
 from bim.schedule.plan import Calendar, Kind, Plan, Relation, Task
 
+Flags = npt.NDArray[np.bool_]
+
 NEVER = np.iinfo(np.int64).min // 4
 KINDS = {kind: number for number, kind in enumerate(Kind)}
 ENDLESS_S = 10_000_000 * 3600.0
@@ -45,7 +48,7 @@ class Logic(NamedTuple):
     kind: Seconds
     """(R,) number in `KINDS`: 0 FS, 1 SS, 2 FF, 3 SF."""
     lag_s: Seconds
-    elapsed: npt.NDArray[np.bool_]
+    elapsed: Flags
     calendar: Seconds
     """(T,) which of the working times a task follows."""
 
@@ -60,7 +63,9 @@ class Network:
     duration_s: Seconds
     """(T,) working time."""
     not_before: Seconds
-    """(T,) planned start."""
+    """(T,) earliest start that is not a matter of relations."""
+    planned_start: Seconds
+    """(T,)"""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Dates:
     free_float_s: Seconds
 
     @property
-    def critical(self) -> npt.NDArray[np.bool_]:
+    def critical(self) -> Flags:
         """Whether a delay of the task delays the whole."""
         return self.total_float_s <= 0
 
@@ -92,12 +97,14 @@ def network(plan: Plan) -> Network:
     times = _long_enough(calendars, start, finish, float(stated.sum()) + sum(abs(r.lag_s) for r in plan.relations))
     dated = np.array([bool(task.start and task.finish) for task in leaves], bool)
     worked = np.maximum(times.until(calendar, finish) - times.until(calendar, start), 0)
+    logic = _logic([relation for _, relation in between_leaves(plan, index)], index, calendar)
     return Network(
         ids=tuple(index),
-        logic=_logic([relation for _, relation in between_leaves(plan, index)], index, calendar),
+        logic=logic,
         times=times,
         duration_s=np.where(dated, worked, stated).astype(np.int64),
-        not_before=start,
+        not_before=_not_before(leaves, logic, start),
+        planned_start=start,
     )
 
 
@@ -114,19 +121,24 @@ def dates(network: Network) -> Dates:
 
 
 def forecast(
-    network: Network, at: datetime, share: FloatArray, started: Seconds, finished: Seconds
+    network: Network, at: datetime, share: FloatArray, begun: Flags, started: Seconds, finished: Seconds
 ) -> tuple[Seconds, Seconds]:
     """Forecast starts and finishes (T,) when `share` (T,) of each task is done at `at`.
 
-    `started` and `finished` are instants, NEVER where that has not happened. What is left of a task that was started
-    goes on from `at`, whatever it was planned to wait for; work not yet started waits for `at` and for its relations.
+    `begun` (T,) tells which tasks were started; `started` and `finished` when, NEVER where that is not known. What is
+    left of a task that was started goes on from `at`, whatever it was planned to wait for; work not yet started waits
+    for `at`, its planned start and its relations.
     """
-    begun = (started > NEVER) | (share > 0.0)
     left = np.where(finished > NEVER, 0, np.ceil(network.duration_s * (1.0 - share))).astype(np.int64)
-    resume = np.where(finished > NEVER, finished, np.maximum(instant(at), np.where(begun, NEVER, network.not_before)))
-    fixed = np.where(started > NEVER, started, np.where(begun, np.minimum(network.not_before, resume), NEVER))
+    resume = np.where(finished > NEVER, finished, np.maximum(instant(at), np.where(begun, NEVER, _no_earlier(network))))
+    fixed = np.where(started > NEVER, started, np.where(begun, np.minimum(network.planned_start, resume), NEVER))
     starts, finishes = _forward(network.logic, network.times, left, resume, np.where(finished > NEVER, resume, fixed))
     return np.where((finished > NEVER) & (started > NEVER), started, starts), finishes
+
+
+def _no_earlier(network: Network) -> Seconds:
+    later: Seconds = np.maximum(network.not_before, network.planned_start)
+    return later
 
 
 # --- From a plan to arrays -------------------------------------------------------------------------------------------
@@ -146,6 +158,14 @@ def _planned(leaves: Sequence[Task]) -> tuple[Seconds, Seconds]:
     start[start == NEVER] = begin
     finish = instants((task.finish or task.start for task in leaves), begin)
     return start, np.maximum(start, finish)
+
+
+def _not_before(leaves: Sequence[Task], logic: Logic, start: Seconds) -> Seconds:
+    """(T,) planned starts of what waits for nothing, constraints, and for the rest the start of the whole."""
+    constrained = instants((task.not_before for task in leaves), NEVER)
+    begin = start.min() if len(start) else 0
+    free: Seconds = np.maximum(constrained, np.where(np.diff(logic.first) == 0, start, begin))
+    return free
 
 
 def _long_enough(calendars: Sequence[Calendar], start: Seconds, finish: Seconds, work_s: float) -> WorkingTimes:

@@ -58,6 +58,8 @@ class Task:
     finish: datetime | None = None
     duration_s: float | None = None
     """Working time."""
+    not_before: datetime | None = None
+    """A constraint of the plan: the task may not start earlier, whatever its relations allow."""
     calendar: str = ""
     """Id of its calendar; empty for the plan's own."""
     parent: str = ""
@@ -111,7 +113,7 @@ def is_work(task: Task) -> bool:
 
 # --- Across the process boundary -------------------------------------------------------------------------------------
 
-_DATES = {"start", "finish", "baseline_start", "baseline_finish", "actual_start", "actual_finish"}
+_DATES = {"start", "finish", "not_before", "baseline_start", "baseline_finish", "actual_start", "actual_finish"}
 
 
 def to_payload(plan: Plan) -> Payload:

@@ -15,6 +15,7 @@ Tables = Mapping[str, Sequence[Row]]
 
 KINDS = {"PR_FS": Kind.FINISH_START, "PR_SS": Kind.START_START, "PR_FF": Kind.FINISH_FINISH, "PR_SF": Kind.START_FINISH}
 MILESTONES, SUMMARIES = {"TT_Mile", "TT_FinMile"}, {"TT_WBS"}
+START_CONSTRAINTS = {"CS_MSO", "CS_MSOA", "CS_MANDSTART"}
 EXCEL_EPOCH = date(1899, 12, 30)
 _ENTRY = re.compile(r"\(\d+\|\|([^()|]+)\(([^()]*)\)")
 
@@ -61,6 +62,7 @@ def _task(row: Row, ids: Mapping[str, str], codes: Sequence[tuple[str, str]], co
         start=moment(row.get("target_start_date") or row.get("early_start_date")),
         finish=moment(row.get("target_end_date") or row.get("early_end_date")),
         duration_s=None if duration is None else duration * HOUR_S,
+        not_before=moment(row.get("cstr_date")) if row.get("cstr_type") in START_CONSTRAINTS else None,
         calendar=row.get("clndr_id", ""),
         parent=f"WBS {row['wbs_id']}" if row.get("wbs_id") else "",
         summary=row.get("task_type") in SUMMARIES,

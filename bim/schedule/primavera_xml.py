@@ -43,7 +43,7 @@ def _packages(project: Element) -> Iterator[Task]:
 
 def _task(element: Element, fields: Mapping[str, str], values: Mapping[str, str]) -> Task:
     kind, hours = text(element, "Type"), number(element, "PlannedDuration")
-    package = text(element, "WBSObjectId")
+    package, constraint = text(element, "WBSObjectId"), text(element, "PrimaryConstraintType")
     share = number(element, "PercentComplete")
     task = Task(
         id=text(element, "Id") or text(element, "ObjectId"),
@@ -51,6 +51,9 @@ def _task(element: Element, fields: Mapping[str, str], values: Mapping[str, str]
         start=when(element, "PlannedStartDate") or when(element, "StartDate"),
         finish=when(element, "PlannedFinishDate") or when(element, "FinishDate"),
         duration_s=None if hours is None else hours * HOUR_S,
+        not_before=when(element, "PrimaryConstraintDate")
+        if "Start" in constraint and "Before" not in constraint
+        else None,
         calendar=text(element, "CalendarObjectId"),
         parent=f"WBS {package}" if package else "",
         summary=kind == "WBS Summary",

@@ -96,7 +96,9 @@ def test_a_milestone_takes_no_time_and_stays_at_the_finish_before_it():
 def test_what_is_left_of_a_task_goes_on_from_the_day_of_the_scan():
     found, _ = solved(plan([task("a", 5, MONDAY), task("b", 2)], [Relation("a", "b")]))
     started = np.array([instant(MONDAY), NEVER])
-    starts, finishes = forecast(found, datetime(2026, 3, 9, 8), np.array([0.4, 0.0]), started, np.full(2, NEVER))
+    starts, finishes = forecast(
+        found, datetime(2026, 3, 9, 8), np.array([0.4, 0.0]), started > NEVER, started, np.full(2, NEVER)
+    )
     assert times(starts) == [MONDAY, datetime(2026, 3, 12, 8)]
     assert times(finishes) == [datetime(2026, 3, 11, 16), datetime(2026, 3, 13, 16)]
 
@@ -104,8 +106,8 @@ def test_what_is_left_of_a_task_goes_on_from_the_day_of_the_scan():
 def test_a_finished_task_keeps_its_finish():
     found, _ = solved(plan([task("a", 5, MONDAY), task("b", 2)], [Relation("a", "b")]))
     done = datetime(2026, 3, 4, 16)
-    _, finishes = forecast(found, done, np.array([1.0, 0.0]), np.array([instant(MONDAY), NEVER]),
-                           np.array([instant(done), NEVER]))  # fmt: skip
+    started, finished = np.array([instant(MONDAY), NEVER]), np.array([instant(done), NEVER])
+    _, finishes = forecast(found, done, np.array([1.0, 0.0]), started > NEVER, started, finished)
     assert times(finishes) == [done, datetime(2026, 3, 6, 16)]
 
 
@@ -185,3 +187,19 @@ def test_more_work_never_ends_earlier(days, hour):
     begin = MONDAY + timedelta(hours=hour)
     ends = [solved(plan([task("a", d, begin)]))[1].early_finish[0] for d in (days, days + 1)]
     assert ends[1] > ends[0]
+
+
+def test_a_task_starts_as_soon_as_its_relations_allow_unless_a_constraint_holds_it():
+    late = datetime(2026, 3, 16, 8)
+    held = Task("c", "c", start=late, duration_s=8 * HOUR_S, not_before=late)
+    tasks = [task("a", 2, MONDAY), task("b", 2, late), held]
+    _, found = solved(plan(tasks, [Relation("a", "b"), Relation("b", "c")]))
+    assert times(found.early_start) == [MONDAY, datetime(2026, 3, 4, 8), late]
+
+
+def test_a_forecast_starts_nothing_before_its_planned_start():
+    late = datetime(2026, 3, 16, 8)
+    found, _ = solved(plan([task("a", 2, MONDAY), task("b", 2, late)], [Relation("a", "b")]))
+    nothing = np.full(2, NEVER)
+    starts, _ = forecast(found, MONDAY, np.zeros(2), nothing > NEVER, nothing, nothing)
+    assert times(starts) == [MONDAY, late]
