@@ -17,7 +17,11 @@ from bim.arrays import Payload
 from bim.errors import BadScan
 from bim.frames import FloatArray
 from bim.isolation import GIB, Limits, isolated
+from scan_to_bim.clouds_e57 import open_e57
 from scan_to_bim.clouds_las import open_las, write_las
+from scan_to_bim.clouds_pcd import open_pcd, unpack_lzf
+from scan_to_bim.clouds_ply import open_ply
+from scan_to_bim.clouds_rosbag import open_rosbag
 from scan_to_bim.clouds_source import NO_STATION, Cloud, PointBlock
 from scan_to_bim.result import Input
 from scan_to_bim.survey import MAX_CELLS, Survey, build_survey, merge_surveys
@@ -139,6 +143,7 @@ def _load_kernels() -> None:
     here = PointBlock(np.ones((1, 3)), np.array([1], dtype=np.int32))
     for origins in ({}, {1: (0.0, 0.0, 0.0)}):
         build_survey([here], origins, 1)
+    unpack_lzf(np.zeros(2, dtype=np.uint8), np.zeros(1, dtype=np.uint8))
 
 
 def _check_stations_used(stations: Path | None, scans: Sequence[_FileScan]) -> None:
@@ -199,15 +204,24 @@ def _survey_of(
 
 def open_cloud(path: Path) -> Cloud:
     """The reader for a file, chosen by its first bytes. Raises BadScan for what is no scan."""
-    if path.is_dir():
-        return _opened(path, b"")
+    if (path / "metadata.yaml").is_file():
+        return open_rosbag(path)
     if not path.is_file():
-        raise BadScan(f"{path.name} is not a file", "a scan file", "correct the path")
+        raise BadScan(f"{path.name} is not a file", "a scan file or the folder of a rosbag2", "correct the path")
     with path.open("rb") as file:
         return _opened(path, file.read(16))
 
 
-OPENERS: tuple[tuple[bytes, Callable[[Path], Cloud]], ...] = ((b"LASF", open_las),)
+OPENERS: tuple[tuple[bytes, Callable[[Path], Cloud]], ...] = (
+    (b"LASF", open_las),
+    (b"ASTM-E57", open_e57),
+    (b"ply\n", open_ply),
+    (b"ply\r\n", open_ply),
+    (b"# .PCD", open_pcd),
+    (b"VERSION", open_pcd),
+    (b"SQLite format 3", open_rosbag),
+    (b"\x89MCAP", open_rosbag),
+)
 
 
 def _opened(path: Path, magic: bytes) -> Cloud:

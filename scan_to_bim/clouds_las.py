@@ -118,7 +118,7 @@ def wkt_unit(text: str) -> Unit:
 
     Source: OGC 12-063r5 and 01-009. Raises BadScan for angles, in which nothing can be compared.
     """
-    level = _unit_of(text, ("PROJCS", "PROJCRS", "PROJECTEDCRS", "LOCAL_CS", "ENGCRS", "ENGINEERINGCRS"))
+    level = _unit_of(text, ("PROJCS", "PROJCRS", "PROJECTEDCRS", "GEOCCS", "LOCAL_CS", "ENGCRS", "ENGINEERINGCRS"))
     if level is None:
         if re.search(r"\bGEOGCS\b|\bGEOGCRS\b|\bGEOGRAPHICCRS\b|\bGEODCRS\b", text, re.IGNORECASE):
             raise _in_degrees()

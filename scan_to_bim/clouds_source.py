@@ -1,7 +1,8 @@
 """What every reader of scans gives: a cloud that is opened but not yet read, and its points in blocks."""
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,3 +65,21 @@ def room_for(count: int, bytes_each: float, room: int, what: str) -> None:
             f"at most {math.floor(max(room, 0) / bytes_each)} in a file of this size",
             "copy or export the scan again",
         )
+
+
+def text_blocks(lines: Iterator[bytes], xyz: Sequence[int], count: int) -> Iterator[PointBlock]:
+    """Points of `count` lines of numbers, of which columns `xyz` are coordinates. Raises BadScan."""
+    done = 0
+    while done < count:
+        try:
+            rows = np.loadtxt(itertools.islice(lines, BLOCK_POINTS), comments=None, usecols=xyz, ndmin=2)
+        except ValueError as error:
+            raise BadScan(
+                f"points that cannot be read: {error}"[:200], "a line of numbers each", "export it again"
+            ) from None
+        if not len(rows):
+            raise BadScan(
+                f"{count - done} points are missing", f"{count} as the header says", "copy or export it again"
+            )
+        done += len(rows)
+        yield block(rows)
