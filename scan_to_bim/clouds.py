@@ -251,12 +251,10 @@ def _scaled_origin(origin: Origin, scale: FloatArray) -> Origin:
 
 
 def _extent(survey: Survey) -> FloatArray:
-    """Extent (3,) without stray points, metres. Raises BadScan where all points are one."""
-    if not len(survey.points) or not np.ptp(survey.points, axis=0).any():
+    """Extent (3,) of the points, metres. Raises BadScan where all of them are one."""
+    extent = np.ptp(survey.points, axis=0) if len(survey.points) else np.zeros(3)
+    if not extent.any():
         raise BadScan("all points are at one place", "the surfaces of a site", "check the export")
-    few = survey.points[:: max(1, len(survey.points) // 100_000)]
-    low, high = np.percentile(few, [1, 99], axis=0)
-    extent: FloatArray = np.asarray(high - low, dtype=np.float64)
     return extent
 
 

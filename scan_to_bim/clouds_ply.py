@@ -11,7 +11,8 @@ import numpy as np
 from bim.errors import BadScan
 from scan_to_bim.clouds_source import BLOCK_POINTS, Cloud, PointBlock, block, columns, room_for, text_blocks
 
-MOST_HEADER_LINES, MOST_LINE_BYTES = 1000, 4096
+MOST_HEADER_LINES, MOST_LINE_BYTES, MOST_DIGITS = 1000, 4096, 20
+LIST = "list"
 ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
@@ -66,7 +67,7 @@ def _text(path: Path, start: int, vertex: _Element) -> Iterator[PointBlock]:
 
 
 def _dtype(element: _Element, order: str) -> "np.dtype[np.void]":
-    if any(kind == "list" for _, kind in element.columns):
+    if any(kind == LIST for _, kind in element.columns):
         raise BadScan(f"element {element.name} has a list", "plain numbers up to the points", "export the points alone")
     return np.dtype([(name, order + kind) for name, kind in element.columns])
 
@@ -75,35 +76,37 @@ def _header(file: IO[bytes]) -> tuple[str, list[_Element]]:
     """The byte order, empty for ASCII, and the elements; the file is then at the first of their rows."""
     order: str | None = None
     elements: list[_Element] = []
-    for line in iter(lambda: file.readline(MOST_LINE_BYTES), b""):
+    for line in itertools.islice(iter(lambda: file.readline(MOST_LINE_BYTES), b""), MOST_HEADER_LINES):
         match line.decode("ascii", "replace").split():
             case ["end_header"]:
-                break
+                return _believed(order, elements)
             case ["format", name, _] if name in ORDERS:
                 order = ORDERS[name]
-            case ["element", name, count] if count.isdecimal() and len(count) < 20:
+            case ["element", name, count] if count.isdecimal() and len(count) < MOST_DIGITS:
                 elements.append(_Element(name, int(count), []))
-            case ["property", kind, name] if (
-                kind in TYPES and elements and len(elements[-1].columns) < MOST_HEADER_LINES
-            ):
-                elements[-1].columns.append((name, TYPES[kind]))
-            case ["property", "list", *_, name] if elements:
-                elements[-1].columns.append((name, "list"))
-            case ["ply"] | ["comment" | "obj_info", *_] | []:
+            case ["property", kind, *_, name] if elements and (kind == LIST or kind in TYPES):
+                elements[-1].columns.append((name, TYPES.get(kind, LIST)))
+            case ["ply" | "comment" | "obj_info", *_] | []:
                 pass
             case _:
                 raise _broken(line)
-    else:
-        raise _broken(b"")
+    raise _broken(b"no end")
+
+
+def _believed(order: str | None, elements: list[_Element]) -> tuple[str, list[_Element]]:
     if order is None:
         raise _broken(b"no format")
-    for element in elements:
-        names = [name for name, _ in element.columns]
-        if len(set(names)) < len(names) or (element.name == "vertex" and not {"x", "y", "z"} <= set(names)):
-            raise BadScan(f"element {element.name} has the columns {', '.join(names)[:200]}", "x, y and z, once", "")
-    return order, elements
+    return order, [_sound(element) for element in elements]
+
+
+def _sound(element: _Element) -> _Element:
+    names = [name for name, _ in element.columns]
+    if len(set(names)) < len(names) or (element.name == "vertex" and not {"x", "y", "z"} <= set(names)):
+        found = f"element {element.name} has the columns {', '.join(names)}"[:200]
+        raise BadScan(found, "x, y and z, each once", "export the cloud again")
+    return element
 
 
 def _broken(line: bytes) -> BadScan:
-    found = line.decode("ascii", "replace").strip()[:80] or "no end_header"
+    found = line.decode("ascii", "replace").strip()[:80]
     return BadScan(f"a PLY header with: {found}", "format, element and property lines", "export the cloud again")
