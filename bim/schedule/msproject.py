@@ -182,7 +182,8 @@ def _write_task(element: Element, task: Task, uid: str, level: int, calendar: st
         "DurationFormat": "7", "Milestone": str(int(task.milestone)), "Summary": str(int(task.summary)),
         "PercentComplete": percent, "Cost": _cents(task.cost), "ActualStart": _iso(task.actual_start),
         "ActualFinish": _iso(task.actual_finish), "ActualCost": _cents(task.actual_cost),
-        "ConstraintType": "4" if task.not_before else "0", "CalendarUID": calendar, "ConstraintDate": _iso(task.not_before),
+        "ConstraintType": "4" if task.not_before else "0", "CalendarUID": calendar,
+        "ConstraintDate": _iso(task.not_before),
     })  # fmt: skip
 
 

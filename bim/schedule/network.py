@@ -1,7 +1,7 @@
 """The critical path method: early and late dates, total and free float, and a forecast, on working calendars.
 
 Forward and backward pass over a topological order (Kelley and Walker, "Critical-Path Planning and Scheduling", 1959),
-with the four relation types and lags of precedence diagrams. A task that waits for nothing starts when it is planned to;
+with the four relation types and lags of precedence diagrams. A task that waits for nothing starts when it is planned,
 every other as soon as its relations and constraints allow. A forecast starts nothing before its planned start: what
 holds it there, a crew or a delivery, is not always in the network.
 """
