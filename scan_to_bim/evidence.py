@@ -27,6 +27,7 @@ NEIGHBOURS = 4
 EXPLAINS_M = 0.12
 """How far from its place an element may stand and still explain a point."""
 BESIDE_M = 0.005
+GROUND_M, LEVEL_COS = 0.012, 0.95
 ROUNDS = 3
 ABSENT_SHARE = 0.15
 """An element of which no larger share of what was decided is present explains nothing in the next round."""
@@ -45,8 +46,8 @@ class Findings:
     shifts: Shifts
 
 
-def weigh(surfaces: Surfaces, looks: Looks, elements: int) -> Findings:
-    """Weigh all looks at the samples of `elements` elements."""
+def weigh(surfaces: Surfaces, looks: Looks, elements: int, ground: FloatArray | None = None) -> Findings:
+    """Weigh all looks at the samples of `elements` elements. `ground` (3,): a, b, c of z = a x + b y + c."""
     row = np.searchsorted(surfaces.element[looks.sample], np.arange(elements + 1)).astype(np.int64)
     offset = looks.offset_m * looks.facing
     face = surfaces.face[looks.sample]
@@ -56,9 +57,10 @@ def weigh(surfaces: Surfaces, looks: Looks, elements: int) -> Findings:
         looks.sample, looks.end, surfaces.element, planes.plane, planes.edge, owner, planes.corner, planes.shape,
         planes.cell_m, planes.first, planes.items,
     )  # fmt: skip
+    on_ground = _on_ground(surfaces, looks, ground)
     absent, shift_m = np.zeros(elements, dtype=np.bool_), np.zeros((elements, 3))
     for _ in range(ROUNDS):
-        explained = np.asarray(_explained(triangle, distance, planes.plane, owner, absent, shift_m))
+        explained = on_ground | _explained(triangle, distance, planes.plane, owner, absent, shift_m)
         weight = (~explained).astype(np.float32)
         shifts = fit_shifts(row, offset, looks.facing, face, weight, surfaces.face_normal)
         outcome, deviation_m = outcomes(surfaces, looks, shifts.shift_m, explained)
@@ -66,6 +68,15 @@ def weigh(surfaces: Surfaces, looks: Looks, elements: int) -> Findings:
         absent = (absent_count > 0) & (present <= ABSENT_SHARE * (present + absent_count))
         shift_m = shifts.shift_m
     return Findings(outcome, deviation_m, shifts)
+
+
+def _on_ground(surfaces: Surfaces, looks: Looks, ground: FloatArray | None) -> BoolArray:
+    """(L,) whether a look at a level face ends on the ground."""
+    if ground is None:
+        return np.zeros(len(looks.sample), dtype=np.bool_)
+    height_m = looks.end[:, 2] - looks.end[:, :2] @ ground[:2] - ground[2]
+    level = np.abs(surfaces.normal[looks.sample, 2]) > LEVEL_COS
+    return np.asarray(level & (np.abs(height_m) < GROUND_M))
 
 
 @njit(cache=True)

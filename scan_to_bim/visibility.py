@@ -48,12 +48,26 @@ class Looks:
     empty: npt.NDArray[np.int32]
 
 
-def look(surfaces: Surfaces, survey: Survey, T_site_scan: FloatArray) -> Looks:
-    """Every ray that tells of a sample, at the given pose."""
-    to_centre = survey.centre_m @ T_site_scan[:3, :3].T + T_site_scan[:3, 3] - surfaces.centre_m
+@dataclass(frozen=True)
+class Placed:
+    """A survey in the frame of the samples: points (M, 3) float32 and origins (S, 3) in metres, and R (3, 3), which turns
+    directions of the scan into directions of the site."""
+
+    points: Float32Array
+    origins: FloatArray
+    R: FloatArray
+
+
+def placed(survey: Survey, T_site_scan: FloatArray, centre_m: FloatArray) -> Placed:
+    """The survey at a pose, relative to `centre_m` (3,) of the site frame."""
+    to_centre = survey.centre_m @ T_site_scan[:3, :3].T + T_site_scan[:3, 3] - centre_m
     R = np.ascontiguousarray(T_site_scan[:3, :3])
     points = (survey.points @ R.T.astype(np.float32) + to_centre.astype(np.float32)).astype(np.float32)
-    origins = survey.origins_m @ R.T + to_centre
+    return Placed(points, survey.origins_m @ R.T + to_centre, R)
+
+
+def look(surfaces: Surfaces, survey: Survey, at: Placed) -> Looks:
+    """Every ray that tells of a sample."""
     reach = np.array([_reach(survey, s) for s in range(len(survey.origins_m))])
     capacity = 2 * len(surfaces.xyz)
     while True:
@@ -62,13 +76,13 @@ def look(surfaces: Surfaces, survey: Survey, T_site_scan: FloatArray) -> Looks:
         empty = np.zeros(len(surfaces.xyz), dtype=np.int32)
         count = _look(
             surfaces.xyz, surfaces.normal, surfaces.radius_m, surfaces.free_m, surfaces.triangle, surfaces.edge,
-            surfaces.one_sided, surfaces.hidden, points, origins, R, survey.size, survey.start, survey.cells,
+            surfaces.one_sided, surfaces.hidden, at.points, at.origins, at.R, survey.size, survey.start, survey.cells,
             survey.spacing_rad, reach, integers, floats, empty,
         )  # fmt: skip
         if count <= capacity:
             sample, point, station = integers[:count].T
             offset_m, facing, range_m = floats[:count].T
-            return Looks(sample, point, station, offset_m, facing, range_m, points[point], empty)
+            return Looks(sample, point, station, offset_m, facing, range_m, at.points[point], empty)
         capacity = count
 
 
