@@ -27,7 +27,7 @@ def examined(plan: Plan) -> Plan:
     acyclic, cycles = _without_cycles(replace(plan, relations=tuple(relations)))
     problems += [*dangling, *cycles, *_dates(plan.tasks), *_orphans(plan.tasks, acyclic), *_order(plan.tasks, acyclic)]
     plan = replace(plan, tasks=tuple(map(_sane, plan.tasks)), relations=tuple(acyclic))
-    return noted(_with_calendar(plan), problems, [])
+    return noted(_with_calendar(_as_reported(plan)), problems, [])
 
 
 def named(tasks: Iterable[Task]) -> str:
@@ -165,6 +165,16 @@ def _sane(task: Task) -> Task:
     if task.start and task.finish and task.finish < task.start:
         return replace(task, finish=task.start)
     return task
+
+
+def _as_reported(plan: Plan) -> Plan:
+    """Programs write 0 % for what nobody has reported: it is a report only where some task is beyond it."""
+    if any(task.percent or task.actual_start for task in plan.tasks) or all(t.percent is None for t in plan.tasks):
+        return plan
+    nobody = Reason(
+        "the plan reports 0 % for every task: nobody has reported yet", "计划中所有任务均为 0 %：视为尚未上报"
+    )
+    return noted(replace(plan, tasks=tuple(replace(task, percent=None) for task in plan.tasks)), [], [nobody])
 
 
 def _with_calendar(plan: Plan) -> Plan:
