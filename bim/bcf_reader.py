@@ -76,7 +76,9 @@ class _Reader:
             project_id="" if named is None else named.get("ProjectId", ""),
             project_name=_text(named, "Name"),
             extensions=self._extensions(),
-            documents=documents + tuple(document for _, own in read for document in own),
+            documents=tuple(
+                {each.guid: each for each in (*documents, *(one for _, own in read for one in own))}.values()
+            ),
             version=version,
             assumptions=tuple(self.notes),
         )
@@ -180,7 +182,7 @@ class _Reader:
             snippet=self._snippet(node.find("BimSnippet"), folder),
             files=tuple(self._model_file(each) for each in markup.findall("Header//File")),
             comments=comments,
-            viewpoints=tuple(self._viewpoints(markup, node, folder, guid)),
+            viewpoints=self._distinct(self._viewpoints(markup, node, folder, guid)),
         )
         return topic, own
 
@@ -229,7 +231,7 @@ class _Reader:
 
     def _file(self, folder: str, reference: str) -> bytes | None:
         """A file that a topic refers to, from inside the archive."""
-        data = self.archive.files.get(posixpath.normpath(posixpath.join(folder, reference.replace("\\", "/"))))
+        data = self.archive.files.get(_path(folder, reference))
         if data is None:
             self._note(f"{reference!r} is referred to and not in the archive")
         return data
@@ -251,7 +253,7 @@ class _Reader:
             elif flag(node.get("isExternal"), False):
                 references.append(replace(described, url=address))
             elif (data := self._file(folder, address)) is not None:
-                document = _derived(folder, address)
+                document = _derived(_path(folder, address))
                 own.append(Document(document, _base_name(address), data))
                 references.append(replace(described, document=document))
         return tuple(references), tuple(own)
@@ -269,6 +271,13 @@ class _Reader:
                 snapshot=self._snapshot(folder, _text(node, "Snapshot")),
                 index=_whole(_text(node, "Index")),
             )
+
+    def _distinct(self, viewpoints: Iterator[Viewpoint]) -> tuple[Viewpoint, ...]:
+        every = list(viewpoints)
+        distinct = {each.guid: each for each in reversed(every)}
+        if len(distinct) < len(every):
+            self._note("two viewpoints of a topic have one GUID; the first counts")
+        return tuple(reversed(distinct.values()))
 
     def _unlisted(self, folder: str) -> list[Node]:
         """BCF 2.0 need not list a viewpoint of the customary names."""
@@ -320,6 +329,11 @@ def _guid(node: Node, otherwise: str = "") -> str:
 def _derived(*parts: object) -> str:
     """A GUID for what an older file gives none, the same each time."""
     return str(uuid5(NAMESPACE_URL, " ".join(map(str, parts))))
+
+
+def _path(folder: str, reference: str) -> str:
+    """Where in the archive a topic's reference leads."""
+    return posixpath.normpath(posixpath.join(folder, reference.replace("\\", "/")))
 
 
 def _base_name(path: str) -> str:

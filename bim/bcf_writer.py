@@ -52,12 +52,11 @@ def archive_bytes(issues: Bcf) -> bytes:
 
 
 def _check(issues: Bcf) -> None:
-    guids = [topic.guid for topic in issues.topics]
-    views = [view.guid for topic in issues.topics for view in topic.viewpoints]
-    documents = [document.guid for document in issues.documents]
-    for kind, names in (("topics", guids), ("viewpoints", views), ("documents", documents)):
+    groups = [[topic.guid for topic in issues.topics], [document.guid for document in issues.documents]]
+    groups += [[view.guid for view in topic.viewpoints] for topic in issues.topics]
+    for names in groups:
         if len(set(names)) < len(names):
-            raise BadInput(f"two {kind} have one GUID", "a GUID each", "give them GUIDs of their own")
+            raise BadInput("two topics, viewpoints or documents have one GUID", "a GUID each", "give each its own")
         for name in names:
             if not re.fullmatch(GUID, name):
                 raise BadInput(f"{name!r} is no GUID", "letters, digits and hyphens", "use a UUID")

@@ -1,6 +1,9 @@
 """BCF: every version comes in, 3.0 goes out, nothing is lost on the way, and no archive does harm."""
 
+import contextlib
 import io
+import random
+import re
 import stat
 import zipfile
 from collections.abc import Mapping
@@ -230,6 +233,14 @@ def test_what_2_0_says_otherwise_is_translated(tmp_path: Path) -> None:
     assert any("UTC" in note for note in issues.assumptions)
 
 
+def test_a_document_that_two_topics_refer_to_is_one_document(tmp_path: Path) -> None:
+    files = {f"{guid}/markup.bcf": MARKUP_2.replace(TOPIC, guid) for guid in (TOPIC, COMMENT)} | {"plan.pdf": "%PDF"}
+    issues = read_bcf(archive(tmp_path / "old.bcfzip", files))
+    [document] = issues.documents
+    assert {reference.document for each in issues.topics for reference in each.document_references} == {document.guid}
+    assert read(bcf_bytes(issues), tmp_path).topics == issues.topics
+
+
 def test_words_of_an_extensions_schema_come_in(tmp_path: Path) -> None:
     schema = """<schema xmlns="http://www.w3.org/2001/XMLSchema"><redefine schemaLocation="markup.xsd">
     <simpleType name="Priority"><restriction base="Priority"><enumeration value="Hot"/></restriction></simpleType>
@@ -297,10 +308,21 @@ def test_a_damaged_archive_never_gets_further_than_a_refusal(tmp_path: Path) -> 
     for place in range(0, len(sound), len(sound) // 25):
         damaged = bytearray(sound)
         damaged[place] ^= 0xFF
-        try:
+        with contextlib.suppress(BadInput):
             read(bytes(damaged), tmp_path)
-        except BadInput:
-            continue
+
+
+def test_no_mutant_of_its_files_meets_anything_but_a_refusal(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    with zipfile.ZipFile(io.BytesIO(bcf_bytes(EVERYTHING))) as opened:
+        sound = {name: opened.read(name) for name in opened.namelist()}
+    for _ in range(300):
+        name = rng.choice([each for each in sound if not each.endswith(".png")])
+        parts = re.findall(rb'"[^"]*"|<[^>]*>|[^<>"]+', sound[name])
+        parts[rng.randrange(len(parts))] = rng.choice([b"", b"..", b"nan", b"<x/>", b"1e999", b"2026-13-99", b"\xff"])
+        path = archive(tmp_path / "mutant.bcf", sound | {name: b"".join(parts)})
+        with contextlib.suppress(BadInput):
+            read_archive(path)
 
 
 def test_a_snapshot_that_is_no_picture_is_left_out_and_said(tmp_path: Path) -> None:
