@@ -24,7 +24,7 @@ from scan_to_bim.clouds_ply import open_ply
 from scan_to_bim.clouds_rosbag import open_rosbag
 from scan_to_bim.clouds_source import NO_STATION, Cloud, PointBlock
 from scan_to_bim.result import Input
-from scan_to_bim.survey import MAX_CELLS, Survey, build_survey, merge_surveys
+from scan_to_bim.survey import MAX_CELLS, REACH_M, Survey, build_survey, merge_surveys
 
 __all__ = ["SCAN_LIMITS", "Scan", "ScanFacts", "inspect_scan", "read_survey", "write_las"]
 
@@ -254,7 +254,8 @@ def _extent(survey: Survey) -> FloatArray:
     """Extent (3,) of the points, metres. Raises BadScan where all of them are one."""
     extent = np.ptp(survey.points, axis=0) if len(survey.points) else np.zeros(3)
     if not extent.any():
-        raise BadScan("all points are at one place", "the surfaces of a site", "check the export")
+        found = f"all points are at one place or more than {REACH_M / 1000:.0f} km from the scanner or the other scans"
+        raise BadScan(found, "the surfaces of a site", "check the export and the stations file")
     return extent
 
 

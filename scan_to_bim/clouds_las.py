@@ -15,7 +15,7 @@ from laspy import DecompressionSelection
 
 from bim.errors import BadScan
 from bim.frames import FloatArray, IntArray
-from scan_to_bim.clouds_source import BLOCK_POINTS, FOOT_M, US_FOOT_M, Cloud, PointBlock, columns, room_for
+from scan_to_bim.clouds_source import BLOCK_POINTS, FARTHEST, FOOT_M, US_FOOT_M, Cloud, PointBlock, columns, room_for
 
 NEEDED = DecompressionSelection.XY_RETURNS_CHANNEL | DecompressionSelection.Z | DecompressionSelection.POINT_SOURCE_ID
 LAZ_POINTS_PER_BYTE = 100
@@ -38,8 +38,8 @@ def open_las(path: Path) -> Cloud:
 
 def _blocks(reader: Any) -> Iterator[PointBlock]:
     scales, offsets = reader.header.scales, reader.header.offsets
-    if not (np.isfinite(scales).all() and np.isfinite(offsets).all()):
-        raise BadScan("the scale or offset of the coordinates is not a number", "finite ones", "export the scan again")
+    if not (2.0**31 * np.abs(scales) + np.abs(offsets) < FARTHEST).all():
+        raise BadScan("coordinates whose scale or offset is no length", "a site on earth", "export the scan again")
     for chunk in reader.chunk_iterator(BLOCK_POINTS):
         record = chunk.array
         xyz = columns(record["X"], record["Y"], record["Z"])

@@ -14,12 +14,14 @@ from bim.frames import FloatArray, IntArray
 BLOCK_POINTS = 1_000_000
 NO_STATION = -1
 """The station of points whose file does not number its scanner positions."""
+FARTHEST = 1e10
+"""A coordinate beyond this, in any unit, is no coordinate."""
 FOOT_M, US_FOOT_M = 0.3048, 1200 / 3937
 
 
 @dataclass(frozen=True)
 class PointBlock:
-    """A run of points. xyz: (N, 3) float64 in the file's unit, finite. station: (N,) int32."""
+    """A run of points. xyz: (N, 3) float64 in the file's unit, within `FARTHEST`. station: (N,) int32."""
 
     xyz: FloatArray
     station: IntArray
@@ -45,7 +47,7 @@ class Cloud:
 
 def block(xyz: FloatArray, station: int = NO_STATION) -> PointBlock:
     """The finite ones of points (N, 3), all of one station."""
-    finite = np.isfinite(xyz).all(axis=1)
+    finite = (np.abs(xyz) < FARTHEST).all(axis=1)
     kept = xyz if finite.all() else xyz[finite]
     return PointBlock(kept, np.full(len(kept), station, dtype=np.int32))
 

@@ -29,6 +29,8 @@ VOXEL_M = 0.02
 """Where scanner origins are unknown, one point is kept in each voxel of this edge, a multiple in a huge scan."""
 MAX_VOXELS = 1 << 23
 """Points of unknown origin that are kept at most; one more, and the voxels double their edge."""
+REACH_M = 5000.0
+"""What is farther from its scanner, or from the middle of a scan without one, is no part of a site and left out."""
 UNKNOWN_STATION = -1
 
 
@@ -114,7 +116,7 @@ def _fill(
             continue
         x, y, z = xyz[i, 0] - centre[0], xyz[i, 1] - centre[1], xyz[i, 2] - centre[2]
         dx, dy, dz = x - origins[s, 0], y - origins[s, 1], z - origins[s, 2]
-        if not (dx * dx + dy * dy + dz * dz > 1e-4):
+        if not 1e-4 < dx * dx + dy * dy + dz * dz < REACH_M * REACH_M:
             continue
         if not begun[s]:
             begun[s] = True
@@ -216,7 +218,8 @@ class _Images:
         )  # fmt: skip
         unknown = slots == UNKNOWN_STATION
         if unknown.any():
-            self.loose.add((block.xyz[unknown] - self.centre).astype(np.float32))
+            loose = block.xyz[unknown] - self.centre
+            self.loose.add(loose[(np.abs(loose) < REACH_M).all(axis=1)].astype(np.float32))
 
     def survey(self) -> Survey:
         seen = np.flatnonzero(self.begun)
