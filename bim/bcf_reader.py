@@ -5,10 +5,11 @@ Where the versions nest differently, both forms are looked for; so a file that m
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree.ElementTree import Element as Node
 
@@ -29,6 +30,8 @@ from bim.bcf import (
 from bim.bcf_archive import Archive, open_archive
 from bim.bcf_visualization import GUID, JPEG, PNG, flag, number, refusing, viewpoint
 from bim.errors import BadInput
+
+T = TypeVar("T", Topic, Viewpoint)
 
 VERSIONS = ("2.0", "2.1", "3.0")
 UNSAID = "Unspecified"
@@ -58,27 +61,23 @@ class _Reader:
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
         self.notes: dict[str, None] = {}
+        self.documents: dict[str, Document] = {}
 
     def bcf(self) -> Bcf:
         folders = [name for name in self.archive.files if posixpath.basename(name) == "markup.bcf"]
         version = self._version()
         if not folders and "bcf.version" not in self.archive.files:
             raise BadInput(f"{self.archive.name} holds no markup.bcf", "a BCF archive", "export the issues again")
-        documents = tuple(self._documents())
-        read = [self._topic(posixpath.dirname(name), documents) for name in folders]
-        topics = {topic.guid: topic for topic, _ in reversed(read)}
-        if len(topics) < len(read):
-            self._note("two topics have one GUID; the first counts")
+        self._read_documents()
+        topics = self._distinct("topics", (self._topic(posixpath.dirname(name)) for name in folders))
         project = self._xml("project.bcfp")
         named = None if project is None else project.find("Project")
         return Bcf(
-            topics=tuple(reversed(topics.values())),
+            topics=topics,
             project_id="" if named is None else named.get("ProjectId", ""),
             project_name=_text(named, "Name"),
             extensions=self._extensions(),
-            documents=tuple(
-                {each.guid: each for each in (*documents, *(one for _, own in read for one in own))}.values()
-            ),
+            documents=tuple(self.documents.values()),
             version=version,
             assumptions=tuple(self.notes),
         )
@@ -127,16 +126,15 @@ class _Reader:
             found[field] = tuple(value.strip() for value in values if value.strip())
         return Extensions(**found)
 
-    def _documents(self) -> Iterator[Document]:
+    def _read_documents(self) -> None:
         """The documents that a 3.0 archive lists."""
         root = self._xml("documents.xml")
         for node in () if root is None else root.iter("Document"):
             guid = _guid(node)
-            data = self.archive.files.get(f"documents/{guid}")
-            if data is None:
-                self._note(f"document {guid} is listed and not in the archive")
-            else:
-                yield Document(guid, _base_name(_text(node, "Filename")), data, _text(node, "Description"))
+            data = self._file("documents", guid)
+            if data is not None:
+                name = _base_name(_text(node, "Filename"))
+                self.documents[guid] = Document(guid, name, data, _text(node, "Description"))
 
     def _date(self, node: Node | None, name: str) -> datetime | None:
         stated = _text(node, name)
@@ -147,17 +145,15 @@ class _Reader:
             self._note("times without a zone are taken as UTC")
         return date if date.tzinfo else date.replace(tzinfo=UTC)
 
-    def _topic(self, folder: str, documents: tuple[Document, ...]) -> tuple[Topic, tuple[Document, ...]]:
-        """A topic, and the documents that only it carries (2.x)."""
+    def _topic(self, folder: str) -> Topic:
         markup = self._xml(posixpath.join(folder, "markup.bcf"))
         node = None if markup is None else markup.find("Topic")
         if markup is None or node is None:
             raise ValueError(f"{folder}/markup.bcf has no topic")
         guid = _guid(node, posixpath.basename(folder))
         comments = tuple(self._comment(each, folder) for each in _nested(markup, node, "Comments", "Comment"))
-        references, own = self._references(node, folder, documents)
-        former = _nested(markup, node, "Comments", "Comment")[-1:]
-        topic = Topic(
+        former = markup.findall("Comment")[-1:]  # BCF 2.0 keeps type and status there
+        return Topic(
             guid=guid,
             title=self._said("title", _text(node, "Title")),
             type=self._said("type", node.get("TopicType", "") or "".join(_text(each, "Status") for each in former)),
@@ -178,13 +174,12 @@ class _Reader:
             server_assigned_id=node.get("ServerAssignedId", ""),
             reference_links=tuple(_texts(node, "ReferenceLinks", "ReferenceLink")),
             related_topics=tuple(_guid(each) for each in _related(node)),
-            document_references=references,
+            document_references=tuple(self._references(node, folder)),
             snippet=self._snippet(node.find("BimSnippet"), folder),
             files=tuple(self._model_file(each) for each in markup.findall("Header//File")),
             comments=comments,
-            viewpoints=self._distinct(self._viewpoints(markup, node, folder, guid)),
+            viewpoints=self._distinct("viewpoints", self._viewpoints(markup, node, folder, guid)),
         )
-        return topic, own
 
     def _said(self, what: str, value: str) -> str:
         if not value:
@@ -236,27 +231,31 @@ class _Reader:
             self._note(f"{reference!r} is referred to and not in the archive")
         return data
 
-    def _references(
-        self, topic: Node, folder: str, documents: tuple[Document, ...]
-    ) -> tuple[tuple[DocumentReference, ...], tuple[Document, ...]]:
-        references: list[DocumentReference] = []
-        own: list[Document] = []
-        for node in [each for each in topic.iter() if each.tag.startswith("DocumentReference") and len(each)]:
-            if node.find("DocumentReference") is not None:  # the list of 3.0
-                continue
-            described = DocumentReference(
-                _guid(node, _derived(folder, len(references))), description=_text(node, "Description")
+    def _references(self, topic: Node, folder: str) -> Iterator[DocumentReference]:
+        """References to documents; those that a 2.x topic carries itself become documents of the archive."""
+        nodes = [each for each in topic.iter() if each.tag.startswith("DocumentReference")]
+        for place, node in enumerate(each for each in nodes if each.find("DocumentReference") is None):
+            found = DocumentReference(
+                guid=_guid(node, _derived(folder, place)),
+                document=_text(node, "DocumentGuid"),
+                url=_text(node, "Url"),
+                description=_text(node, "Description"),
             )
-            inside, address = _text(node, "DocumentGuid"), _text(node, "ReferencedDocument")
-            if inside or _text(node, "Url"):
-                references.append(replace(described, document=inside, url=_text(node, "Url")))
-            elif flag(node.get("isExternal"), False):
-                references.append(replace(described, url=address))
-            elif (data := self._file(folder, address)) is not None:
-                document = _derived(_path(folder, address))
-                own.append(Document(document, _base_name(address), data))
-                references.append(replace(described, document=document))
-        return tuple(references), tuple(own)
+            address = _text(node, "ReferencedDocument")
+            if address and flag(node.get("isExternal"), False):
+                found = replace(found, url=address)
+            elif address:
+                found = replace(found, document=self._carried(folder, address))
+            if found.document or found.url:
+                yield found
+
+    def _carried(self, folder: str, address: str) -> str:
+        """GUID of a document that lies beside the topics; empty where it does not."""
+        guid, data = _derived(_path(folder, address)), self._file(folder, address)
+        if data is None:
+            return ""
+        self.documents[guid] = Document(guid, _base_name(address), data)
+        return guid
 
     def _viewpoints(self, markup: Node, topic: Node, folder: str, guid: str) -> Iterator[Viewpoint]:
         listed = [*markup.findall("Viewpoints"), *topic.findall("Viewpoints/ViewPoint")]
@@ -272,11 +271,11 @@ class _Reader:
                 index=_whole(_text(node, "Index")),
             )
 
-    def _distinct(self, viewpoints: Iterator[Viewpoint]) -> tuple[Viewpoint, ...]:
-        every = list(viewpoints)
+    def _distinct(self, what: str, values: Iterable[T]) -> tuple[T, ...]:
+        every = list(values)
         distinct = {each.guid: each for each in reversed(every)}
         if len(distinct) < len(every):
-            self._note("two viewpoints of a topic have one GUID; the first counts")
+            self._note(f"two {what} have one GUID; the first counts")
         return tuple(reversed(distinct.values()))
 
     def _unlisted(self, folder: str) -> list[Node]:
