@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bim.errors import BadInput
+from bim.quality.elements import assess_deviation, within_tolerance
 from bim.quality.library import ANY, Quantity, Tolerance, assess, read_library, standard, standards
+from bim.verdict import Deviation
 
 GB, DIN, ACI = standard("gb_50204_2015"), standard("din_18202"), standard("aci_117")
 
@@ -106,6 +108,25 @@ def test_the_reason_cites_the_clause_in_both_languages() -> None:
 def test_more_noise_never_decides_what_less_noise_left_open(value: float, sigma: float, more: float) -> None:
     less_sure = assess(value, sigma + more, WITHIN_8).within
     assert less_sure is None or less_sure is assess(value, sigma, WITHIN_8).within
+
+
+@pytest.mark.parametrize(
+    ("shift_m", "quantities", "within"),
+    [
+        ((0.003, 0.004, 0.0), [Quantity.POSITION], True),
+        ((0.012, 0.0, 0.002), [Quantity.POSITION, Quantity.LEVEL], False),
+        ((0.0, 0.0, -0.015), [Quantity.LEVEL], False),
+        ((0.008, 0.0, 0.0), [Quantity.POSITION], None),
+        ((0.0, 0.0, 0.0), [], None),
+    ],
+)
+def test_each_shift_that_was_measured_is_held_against_its_clause(
+    shift_m: tuple[float, float, float], quantities: list[Quantity], within: bool | None
+) -> None:
+    measured = Deviation(shift_m, (0.0, 0.0, 0.0), 0.001, 0.002, 0.003, True)
+    found = assess_deviation(measured, GB, "IfcBeam")
+    assert [each.tolerance.quantity for each in found] == quantities
+    assert within_tolerance(found) is within
 
 
 OWN = """name = "House rules"
