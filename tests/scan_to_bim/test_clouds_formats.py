@@ -164,7 +164,7 @@ def test_points_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, 3.0])
 def test_a_scan_of_nothing_but_one_value_is_refused(tmp_path: Path, value: float) -> None:
     write_ply(tmp_path / "scan.ply", np.full((100, 3), value), "binary_little_endian")
-    with pytest.raises(BadScan, match="no point|at one place"):
+    with pytest.raises(BadScan, match=r"no point|at one place"):
         read_survey([tmp_path / "scan.ply"])
 
 
@@ -178,16 +178,16 @@ def test_a_pcd_viewpoint_is_the_scanner_position_unless_it_is_the_default(tmp_pa
 
 def test_lzf_runs_repeat_what_was_unpacked() -> None:
     plain = np.zeros(300, dtype=np.uint8)
-    packed = np.array([1, 7, 8, (7 << 5), 289 - 9, 1, 0, 9], dtype=np.uint8)
-    assert unpack_lzf(packed, plain) == 2 + 289 + 1
-    assert plain[:291].tolist() == ([7, 8] * 146)[:291]
+    packed = np.array([1, 7, 8, 7 << 5, 255, 1, 0, 9], dtype=np.uint8)
+    assert unpack_lzf(packed, plain) == 2 + 264 + 1
+    assert plain[:267].tolist() == [7, 8] * 133 + [9]
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 200))
 def test_no_bytes_make_unpacking_leave_its_arrays(packed: bytes, room_bytes: int) -> None:
     plain = np.zeros(room_bytes + 1, dtype=np.uint8)
-    made = unpack_lzf(np.frombuffer(packed, np.uint8), plain[:room_bytes])
+    made = unpack_lzf(np.frombuffer(packed, np.uint8).copy(), plain[:room_bytes])
     assert -1 <= made <= room_bytes
     assert plain[room_bytes] == 0
 
