@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -167,11 +168,8 @@ def known(epochs: Iterable[Epoch], until: datetime | None = None) -> Known:
     chosen = _in_order(each for each in epochs if until is None or each.at <= until)
     if not chosen:
         raise BadInput("no epochs up to that time", "at least one comparison", "give an earlier scan or a later time")
-    index: dict[str, int] = {}
-    for each in chosen:
-        for global_id in each.global_ids:
-            index.setdefault(global_id, len(index))
-    ledger = _Ledger(tuple(index))
+    ledger = _Ledger(tuple(dict.fromkeys(chain.from_iterable(each.global_ids for each in chosen))))
+    index = {global_id: row for row, global_id in enumerate(ledger.global_ids)}
     for each in chosen:
         ledger.add(each, np.fromiter(map(index.__getitem__, each.global_ids), np.int64, len(each.global_ids)))
     return ledger.known(until or chosen[-1].at)
