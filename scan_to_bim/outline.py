@@ -6,6 +6,9 @@ distance from the planned edges, those that passed and those that ended on the p
 them agree with, and it must be seen as a gap and as a surface that resumes behind it.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -13,6 +16,8 @@ from numba import njit
 from bim.frames import FloatArray
 from bim.mesh import Mesh
 from scan_to_bim.deviation import Shifts
+from scan_to_bim.evidence import Findings
+from scan_to_bim.result import Outcome
 from scan_to_bim.surfaces import Surfaces
 from scan_to_bim.survey import Survey, cube_cell
 from scan_to_bim.visibility import Looks, Placed
@@ -28,10 +33,25 @@ LEAST_GAP, LEAST_SURE = 8.0, 0.85
 """Rays that passed the gap, and their share of all that met it."""
 RESUMES_M, LEAST_RESUMED = 0.03, 0.6
 PARALLEL, SAME_PLANE_M = 0.98, 0.01
+FRONT_SHARE, DEEP_M = 0.15, 0.15
 FLAT_Z = 0.5
 LEAST_SIGMA_M = 0.003
 
 IntArray = npt.NDArray[np.int64]
+
+
+def with_outlines(
+    findings: Findings, mesh: Mesh, surfaces: Surfaces, looks: Looks, at: Placed, survey: Survey
+) -> Findings:
+    """The findings with each element's shift completed by what its outline shows, in directions that no face fixes."""
+    shifts = findings.shifts
+    normal, shift = surfaces.normal[looks.sample], shifts.shift_m[surfaces.element[looks.sample]]
+    off = looks.offset_m - looks.facing * np.einsum("ni,ni->n", normal, shift)
+    present = (np.abs(off) < ON_M) & (findings.outcome[looks.sample] == Outcome.PRESENT)
+    within_m, sigma_m = outline_shifts(mesh, surfaces, looks, present, shifts, at, survey)
+    known = np.where(np.isfinite(shifts.sigma_m), shifts.sigma_m, 0.0)
+    sigma_m = np.where(np.isfinite(sigma_m), np.hypot(sigma_m, known), shifts.sigma_m)
+    return replace(findings, shifts=replace(shifts, shift_m=shifts.shift_m + within_m, sigma_m=sigma_m))
 
 
 def outline_shifts(
@@ -44,26 +64,22 @@ def outline_shifts(
     """
     elements = len(shifts.shift_m)
     shift_m, sigma_m = np.zeros((elements, 3)), np.full(elements, np.inf)
-    seen = np.bincount(surfaces.face[looks.sample[present]], minlength=len(surfaces.face_normal))
-    owner = np.zeros(len(surfaces.face_normal), dtype=np.int64)
-    owner[surfaces.face] = surfaces.element
-    usable = np.flatnonzero((seen >= LEAST_LOOKS) & (np.abs(surfaces.face_normal[:, 2]) < FLAT_Z))
     stamp, stamps = np.full(len(placed.points), -1, dtype=np.int64), 0
-    for e in np.unique(owner[usable]):
-        corners = mesh.corners[mesh.of(int(e))] - surfaces.centre_m
-        normals = mesh.normals[mesh.of(int(e))]
+    for e, views in _views(surfaces, looks, present):
+        corners = mesh.corners[mesh.of(e)] - surfaces.centre_m
+        normals = mesh.normals[mesh.of(e)]
         rays: dict[tuple[float, ...], npt.NDArray[np.float64]] = {}
-        for normal in surfaces.face_normal[usable[owner[usable] == e]]:
+        for normal in views:
+            shape, front, depth = _silhouette(corners, normals, normal)
             for across, along in _in_plane(normal):
                 if across @ shifts.fixed[e] @ across > 0.5:
                     continue
-                flat = _flat(corners, normals, normal)
-                outline = _outline(flat, across, along)
                 stamps += 1
                 counted = rays.setdefault(tuple(np.round(across, 3)), np.zeros((2, BINS, 2)))
                 _count_rays(
-                    *outline, normal, across, along, float(normal @ (flat[0, 0] + shifts.shift_m[e])), placed.points,
-                    placed.origins, placed.R, survey.size, survey.start, survey.cells, stamp, stamps, counted,
+                    *_outline(shape, across, along), normal, across, along,
+                    front + float(normal @ shifts.shift_m[e]), depth, placed.points, placed.origins, placed.R,
+                    survey.size, survey.start, survey.cells, stamp, stamps, counted,
                 )  # fmt: skip
         for direction, counted in rays.items():
             distance, sigma = best_gap(counted)
@@ -71,6 +87,23 @@ def outline_shifts(
                 shift_m[e] += distance * np.array(direction)
                 sigma_m[e] = min(sigma_m[e], sigma)
     return shift_m, sigma_m
+
+
+def _views(surfaces: Surfaces, looks: Looks, present: npt.NDArray[np.bool_]) -> Iterator[tuple[int, list[FloatArray]]]:
+    """Elements, and the upright directions (3,) from which their faces were seen: a face of an open body may be seen
+    from its back."""
+    faces = len(surfaces.face_normal)
+    owner = np.zeros(faces, dtype=np.int64)
+    owner[surfaces.face] = surfaces.element
+    side = 2 * surfaces.face[looks.sample[present]] + (looks.facing[present] < 0.0)
+    seen = np.bincount(side, minlength=2 * faces)
+    upright = np.repeat(np.abs(surfaces.face_normal[:, 2]) < FLAT_Z, 2)
+    usable = np.flatnonzero((seen >= LEAST_LOOKS) & upright)
+    for e in np.unique(owner[usable // 2]):
+        sides = usable[owner[usable // 2] == e]
+        views = [surfaces.face_normal[k // 2] * (1.0 - 2.0 * (k % 2)) for k in sides]
+        distinct = {tuple(np.round(view, 2)): view for view in reversed(views)}
+        yield int(e), list(distinct.values())
 
 
 def _in_plane(normal: FloatArray) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
@@ -82,16 +115,19 @@ def _in_plane(normal: FloatArray) -> tuple[tuple[FloatArray, FloatArray], tuple[
     return (level, upright), (upright, level)
 
 
-def _flat(corners: FloatArray, normals: FloatArray, normal: FloatArray) -> FloatArray:
-    """The triangles (T, 3, 3) of the element's main plane that faces along `normal`."""
-    parallel = np.flatnonzero(normals @ normal > PARALLEL)
+def _silhouette(corners: FloatArray, normals: FloatArray, normal: FloatArray) -> tuple[FloatArray, float, float]:
+    """The triangles (T, 3, 3) that show from along `normal`, the offset of the front plane, and how far behind it the
+    element ends; of a deep element the front plane alone counts."""
+    parallel = np.flatnonzero(np.abs(normals @ normal) > PARALLEL)
+    edges = corners[parallel, 1:] - corners[parallel, :1]
+    area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
     offset = corners[parallel, 0] @ normal
-    area = np.linalg.norm(
-        np.cross(corners[parallel, 1] - corners[parallel, 0], corners[parallel, 2] - corners[parallel, 0]), axis=1
-    )
     weight = (np.abs(offset[:, None] - offset) < SAME_PLANE_M) @ area
-    main = offset[weight.argmax()]
-    return corners[parallel[np.abs(offset - main) < SAME_PLANE_M]]
+    front = float(offset[weight > FRONT_SHARE * weight.max()].max())
+    depth = front - float((corners @ normal).min())
+    if depth > DEEP_M:
+        return corners[parallel[np.abs(offset - front) < SAME_PLANE_M]], front, 0.0
+    return corners[parallel[offset < front + SAME_PLANE_M]], front, depth
 
 
 def _outline(flat: FloatArray, across: FloatArray, along: FloatArray) -> tuple[FloatArray, FloatArray, float, float]:
@@ -116,7 +152,7 @@ def _outline(flat: FloatArray, across: FloatArray, along: FloatArray) -> tuple[F
 
 @njit(cache=True)
 def _count_rays(  # type: ignore[no-untyped-def]  # noqa: C901 - one pass over the rays near two edges
-    low, high, first_row, row_step, normal, across, along, offset, points, origins, R, size, start, cells, stamp, mark,
+    low, high, first_row, row_step, normal, across, along, offset, depth, points, origins, R, size, start, cells, stamp, mark,
     counted,
 ):  # fmt: skip
     """Add to `counted` (2 edges, BINS, passed or ended) the rays near the edges, by how far inside the edge they cross."""
@@ -162,8 +198,8 @@ def _count_rays(  # type: ignore[no-untyped-def]  # noqa: C901 - one pass over t
                     down = -(dx * normal[0] + dy * normal[1] + dz * normal[2])
                     if down <= 0.0 or down < above - ON_M:
                         continue
-                    passed = down > above + THROUGH_M
-                    if not passed and down > above + ON_M:
+                    passed = down > above + depth + THROUGH_M
+                    if not passed and down > above + depth + ON_M:
                         continue
                     t = above / down
                     at_b = foot_b + t * (dx * along[0] + dy * along[1] + dz * along[2])
@@ -187,11 +223,12 @@ def best_gap(counted: npt.NDArray[np.float64]) -> tuple[float, float]:
     for sign, (trailing, leading) in ((1.0, (0, 1)), (-1.0, (1, 0))):
         score = _score(counted[trailing], counted[leading])
         k = int(score.argmax())
-        shift = (k + 1) * STEP_M
-        if score[k] > found and LEAST_SHIFT_M < shift < MOST_SHIFT_M and _is_gap(counted[trailing], k + 1):
-            credible = np.flatnonzero(score > score[k] - 2.0)
+        # Between the last ray that passed and the first that ended nothing is known: the edge is anywhere there.
+        last = k + int(np.argmax(np.append(score[k:] < score[k] - max(2.0, 0.1 * score[k]), True)))
+        shift = 0.5 * (k + 1 + last) * STEP_M
+        if score[k] > found and LEAST_SHIFT_M < shift < MOST_SHIFT_M and _is_gap(counted[trailing], k + 1, last):
             best, found = sign * shift, float(score[k])
-            sigma = max(LEAST_SIGMA_M, 0.5 * STEP_M * float(np.ptp(credible)))
+            sigma = max(LEAST_SIGMA_M, STEP_M * (last - k) / np.sqrt(12.0))
     return best, sigma
 
 
@@ -204,10 +241,10 @@ def _score(trailing: npt.NDArray[np.float64], leading: npt.NDArray[np.float64]) 
     return score
 
 
-def _is_gap(trailing: npt.NDArray[np.float64], steps: int) -> bool:
+def _is_gap(trailing: npt.NDArray[np.float64], steps: int, last: int) -> bool:
     """Whether rays passed along the edge and ended on the surface behind the gap."""
     half = BINS // 2
     passed, ended = trailing[half : half + steps].sum(axis=0)
-    beyond_passed, beyond_ended = trailing[half + steps : half + steps + round(RESUMES_M / STEP_M)].sum(axis=0)
+    beyond_passed, beyond_ended = trailing[half + steps : half + last + round(RESUMES_M / STEP_M)].sum(axis=0)
     resumed = beyond_ended >= max(LEAST_RESUMED * (beyond_passed + beyond_ended), 4.0)
     return bool(passed >= LEAST_GAP and passed >= LEAST_SURE * (passed + ended) and resumed)

@@ -17,15 +17,18 @@ from bim.verdict import State
 from scan_to_bim.assumed_stations import with_assumed_stations
 from scan_to_bim.clouds import SCAN_LIMITS, read_survey
 from scan_to_bim.evidence import tally, weigh
+from scan_to_bim.ground import ground_plane
 from scan_to_bim.judge import growth_axis, judge
 from scan_to_bim.measure import measure
-from scan_to_bim.register import as_given, refine, register
+from scan_to_bim.outline import with_outlines
+from scan_to_bim.register import as_given, refine, register, scene_of
+from scan_to_bim.register_facets import Facets, facets_of
 from scan_to_bim.result import Input, Registration, Report, Samples
 from scan_to_bim.surfaces import Surfaces, surfaces_of
 from scan_to_bim.survey import Survey
 from scan_to_bim.unexplained import unexplained
 from scan_to_bim.viewpoints import next_viewpoints
-from scan_to_bim.visibility import look
+from scan_to_bim.visibility import look, placed
 
 TOLERANCE_M = 0.015
 Pose = Literal["auto", "identity"] | FloatArray
@@ -56,11 +59,15 @@ def compare(
     with clock.step("sampling the model", 0.35):
         surfaces = surfaces_of(building, cache)
     with clock.step("placing the scan", 0.45):
-        registration = _placed(building, scan.survey, pose)
+        facets = facets_of(scan.survey)
+        registration = _registered(building, scan.survey, facets, pose)
     with clock.step("weighing the evidence", 0.75):
         survey = with_assumed_stations(scan.survey, building, registration.T_site_scan)
-        looks = look(surfaces, survey, registration.T_site_scan)
-        findings = weigh(surfaces, looks, len(building.elements))
+        at = placed(survey, registration.T_site_scan, surfaces.centre_m)
+        looks = look(surfaces, survey, at)
+        ground = ground_plane(facets, at.T, surfaces.planes)
+        findings = weigh(surfaces, looks, len(building.elements), ground)
+        findings = with_outlines(findings, building.mesh, surfaces, looks, at, survey)
         counted = tally(surfaces, findings.outcome, _growth_axes(building, surfaces))
     with clock.step("judging", 0.9):
         measured = measure(surfaces, findings, registration)
@@ -95,10 +102,11 @@ def compare(
     )
 
 
-def _placed(building: Building, survey: Survey, pose: Pose) -> Registration:
+def _registered(building: Building, survey: Survey, facets: Facets, pose: Pose) -> Registration:
+    scene = scene_of(building.mesh, survey, facets)
     if isinstance(pose, np.ndarray):
-        return refine(building.mesh, survey, pose)
-    return register(building, survey) if pose == "auto" else as_given(building.mesh, survey, np.eye(4))
+        return refine(scene, pose)
+    return register(scene) if pose == "auto" else as_given(scene, np.eye(4))
 
 
 def _growth_axes(building: Building, surfaces: Surfaces) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

@@ -13,7 +13,6 @@ import numpy as np
 from bim.errors import BadInput, CannotPlace
 from bim.frames import FloatArray, invert, is_rigid, rigid, rotation_vector, transform
 from bim.mesh import Mesh
-from bim.model import Building
 from scan_to_bim.register_choice import (
     LEAST_MARGIN,
     Place,
@@ -24,7 +23,7 @@ from scan_to_bim.register_choice import (
     margin,
     plane_weights,
 )
-from scan_to_bim.register_facets import Facets, facets_of, thin
+from scan_to_bim.register_facets import Facets, thin
 from scan_to_bim.register_fit import Fit, fit, settle
 from scan_to_bim.register_planes import Planes, match, planes_of, spread
 from scan_to_bim.register_search import Plan, axes, headings, heights, upright
@@ -87,12 +86,11 @@ class Scene:
         return judge_place(self.near, self.surface, self.facets, self.weight, self.survey, T)
 
 
-def register(building: Building, survey: Survey) -> Registration:
+def register(scene: Scene) -> Registration:
     """The pose of the scan, found from nothing but the two shapes.
 
     Raises CannotPlace, with the places considered in `candidates`, when no place is credible or when two are.
     """
-    scene = _scene(building.mesh, survey)
     refusal: NoConfidentPlace | None = None
     for up in axes(scene.facets):
         try:
@@ -103,24 +101,23 @@ def register(building: Building, survey: Survey) -> Registration:
     raise refusal or _nothing_to_place()
 
 
-def refine(mesh: Mesh, survey: Survey, T_site_scan: FloatArray, method: str = "given") -> Registration:
+def refine(scene: Scene, T_site_scan: FloatArray, method: str = "given") -> Registration:
     """The best pose near one that is right to about 10 cm and a degree, with its uncertainty.
 
     Raises BadInput when the start is not rigid and CannotPlace when the scan does not fit the model there.
     """
     if not is_rigid(T_site_scan):
         raise BadInput("the given pose is not a rotation and a translation", "a rigid 4 x 4 matrix", "check the pose")
-    scene = _scene(mesh, survey)
     start = settle(scene.near, scene.samples[2], scene.from_site(T_site_scan), FINER)
     return _decide(scene, _nudged(scene, [scene.judge(start)]), method)
 
 
-def as_given(mesh: Mesh, survey: Survey, T_site_scan: FloatArray) -> Registration:
+def as_given(scene: Scene, T_site_scan: FloatArray) -> Registration:
     """The pose as it is, without refining it; how far the best fit lies from it counts as its uncertainty.
 
     Raises CannotPlace when the scan does not fit the model there.
     """
-    best = refine(mesh, survey, T_site_scan, "identity")
+    best = refine(scene, T_site_scan, "identity")
     assert best.uncertainty is not None
     pivot = best.uncertainty.pivot_m
     move = best.T_site_scan @ invert(T_site_scan)
@@ -166,8 +163,8 @@ def from_pairs(scan_xyz: FloatArray, site_xyz: FloatArray) -> FloatArray:
     return T
 
 
-def _scene(mesh: Mesh, survey: Survey) -> Scene:
-    every = facets_of(survey)
+def scene_of(mesh: Mesh, survey: Survey, every: Facets) -> Scene:
+    """A model and a scan, which shows the facets `every`. Raises CannotPlace when these are too few."""
     facets = thin(every, SPACING_M)
     facets = facets.take(np.arange(0, len(facets), max(1, -(-len(facets) // MOST_SEARCHED))))
     if len(facets) < LEAST_FACETS:

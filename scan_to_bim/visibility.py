@@ -50,20 +50,26 @@ class Looks:
 
 @dataclass(frozen=True)
 class Placed:
-    """A survey in the frame of the samples: points (M, 3) float32 and origins (S, 3) in metres, and R (3, 3), which turns
-    directions of the scan into directions of the site."""
+    """A survey in the frame of the samples: points (M, 3) float32 and origins (S, 3) in metres, by T (4, 4), which takes
+    the survey's frame to the samples'."""
 
     points: Float32Array
     origins: FloatArray
-    R: FloatArray
+    T: FloatArray
+
+    @property
+    def R(self) -> FloatArray:
+        """(3, 3), turns directions of the scan into directions of the site."""
+        return np.ascontiguousarray(self.T[:3, :3])
 
 
 def placed(survey: Survey, T_site_scan: FloatArray, centre_m: FloatArray) -> Placed:
     """The survey at a pose, relative to `centre_m` (3,) of the site frame."""
-    to_centre = survey.centre_m @ T_site_scan[:3, :3].T + T_site_scan[:3, 3] - centre_m
-    R = np.ascontiguousarray(T_site_scan[:3, :3])
-    points = (survey.points @ R.T.astype(np.float32) + to_centre.astype(np.float32)).astype(np.float32)
-    return Placed(points, survey.origins_m @ R.T + to_centre, R)
+    T = T_site_scan.copy()
+    T[:3, 3] = transform(T_site_scan, survey.centre_m) - centre_m
+    # In float32, for it is many points; relative to the centre that errs by micrometres.
+    points = (survey.points @ T[:3, :3].T.astype(np.float32) + T[:3, 3].astype(np.float32)).astype(np.float32)
+    return Placed(points, transform(T, survey.origins_m), T)
 
 
 def look(surfaces: Surfaces, survey: Survey, at: Placed) -> Looks:

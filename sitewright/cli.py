@@ -86,7 +86,6 @@ def demo(
     """Make a building site in code, scan it, compare, and write every kind of report."""
     from bim.ifc import read_building
     from scan_to_bim.pipeline import compare as compare_scans
-
     from scan_to_bim.report.outputs import write_outputs
     from sitewright.console import shown_steps
     from sitewright.demo import make_demo_site
@@ -98,7 +97,7 @@ def demo(
         steps("building a site and scanning it", 0.0)
         site = make_demo_site(folder)
         building = read_building([site.model], settings.cache, settings.limits)
-        report = compare_scans(building, scans=[site.scan], stations=site.stations, progress=steps)
+        report = compare_scans(building, [site.scan], site.stations, cache=settings.cache, progress=steps)
         write_outputs(
             report,
             json=page.with_suffix(".json"),
@@ -164,7 +163,6 @@ def compare(
     """Compare scans of a site with its model; print a table and write the reports that are asked for."""
     from bim.ifc import read_building
     from scan_to_bim.pipeline import compare as compare_scans
-
     from scan_to_bim.report.outputs import write_outputs
     from sitewright.console import shown_steps
     from sitewright.placement import chosen_pose
@@ -182,6 +180,8 @@ def compare(
             pose=place,
             tolerance_m=(tolerance_mm or settings.tolerance_mm) / 1000,
             unit_m=unit_m,
+            cache=settings.cache,
+            limits=settings.limits,
             progress=steps,
         )
         write_outputs(report, json=json, html=html, ifc=ifc, bcf=bcf, glb=glb)
