@@ -19,8 +19,8 @@ from sitewright.progress_pictures import SYMBOLS
 
 MAX_ROWS = 20
 BRIEF = tuple(Phrase(*both) for both in (
-    ("Task", "任务"), ("Finish", "计划完成"), ("Done", "完成"), ("Due", "应完成"), ("Status", "状态"), ("Perhaps", "可能延至"),
-    ("Float", "时差"), ("n", "构件"),
+    ("Task", "任务"), ("Finish", "计划完成"), ("Done", "完成"), ("Due", "应完成"), ("Status", "状态"),
+    ("May slip", "可能延误"), ("Float", "时差"), ("n", "构件"),
 ))  # fmt: skip
 WORDS = MappingProxyType({
     Status.DONE: Phrase("done", "已完成"), Status.LATE: Phrase("late", "滞后"),
@@ -80,7 +80,7 @@ def _tasks(tasks: Sequence[TaskProgress], language: Language) -> Table:
     """A row a task, narrow enough for a terminal of 80 columns; the page has all columns."""
     grid = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for n, word in enumerate(BRIEF):
-        grid.add_column(word.to(language), justify="left" if n in {0, 4} else "right", no_wrap=n > 0)
+        grid.add_column(word.to(language), justify="left" if n in {0, 4} else "right", no_wrap=n > 0, overflow="fold")
     for each in tasks:
         grid.add_row(*map(Text, _brief(each, language)), style="bold" if each.status is Status.LATE else "")
     return grid
@@ -88,8 +88,9 @@ def _tasks(tasks: Sequence[TaskProgress], language: Language) -> Table:
 
 def _brief(each: TaskProgress, language: Language) -> tuple[str, ...]:
     name, _, done, due, status, _, slack, elements, _ = row(each, language)
-    finish, far = each.task.finish or each.early_start, each.forecast_finish_high
-    later = f"{far:%Y-%m-%d}" if each.status is not Status.DONE and far.date() > finish.date() else ""
+    finish = each.task.finish or each.early_start
+    days = (each.forecast_finish_high.date() - finish.date()).days
+    later = f"+{days} d" if each.status is not Status.DONE and days > 0 else ""
     return name, f"{finish:%Y-%m-%d}", done, due, status, later, slack, elements
 
 

@@ -116,7 +116,8 @@ def advance(plan: Plan, links: Links, history: Sequence[Snapshot], date: datetim
     share is anything from 0 to 1.
     """
     picture = _picture(plan, links, history, date)
-    tasks = tuple(_task(picture, n) for n in range(len(picture.leaves)))
+    days_s = {calendar.id: day_length_s(calendar) for calendar in plan.calendars}
+    tasks = tuple(_task(picture, n, days_s) for n in range(len(picture.leaves)))
     moments, values = planned_curve(picture.leaves, picture.net, picture.budget)
     linked = np.array([bool(each.link.elements) for each in tasks], float)
     spent = [task.actual_cost for task in picture.leaves if task.actual_cost is not None]
@@ -264,12 +265,11 @@ def _moment(seconds: int) -> datetime | None:
 # --- One task ---------------------------------------------------------------------------------------------------------
 
 
-def _task(picture: _Picture, n: int) -> TaskProgress:
+def _task(picture: _Picture, n: int, days_s: Mapping[str, float]) -> TaskProgress:
     p, task, cpm = picture, picture.leaves[n], picture.cpm
-    link, day_s = p.links.of(task.id), _day_s(p.plan, task)
+    link = p.links.of(task.id)
+    day_s = days_s.get(task.calendar or p.plan.calendar, 8.0 * HOUR_S)
     low, high, planned = float(p.shares.low[n]), float(p.shares.high[n]), float(p.planned[n])
-    found = [p.state.get(p.links.elements[e].global_id) for e in link.elements]
-    counts = Counter(f.state if f else State.UNSEEN for f in found)
     done = p.ended[n] != NEVER or low >= WHOLE
     return TaskProgress(
         task=task,
@@ -290,7 +290,7 @@ def _task(picture: _Picture, n: int) -> TaskProgress:
         free_float_days=float(cpm.free_float_s[n] / day_s),
         critical=bool(cpm.total_float_s[n] <= 0),
         budget=float(p.budget[n]),
-        states={each: counts[each] for each in State if counts[each]},
+        states=_states(p, link) if link.elements else {},
     )
 
 
@@ -305,9 +305,10 @@ def _status(low: float, high: float, planned: float, source: Source) -> Status:
     return Status.UNKNOWN if source is Source.UNKNOWN or high - low > DOUBT else Status.ON_TRACK
 
 
-def _day_s(plan: Plan, task: Task) -> float:
-    wanted = task.calendar or plan.calendar
-    return next((day_length_s(c) for c in plan.calendars if c.id == wanted), 8.0 * HOUR_S)
+def _states(picture: _Picture, link: Link) -> dict[State, int]:
+    found = [picture.state.get(picture.links.elements[e].global_id) for e in link.elements]
+    counts = Counter(each.state if each else State.UNSEEN for each in found)
+    return {each: counts[each] for each in State if counts[each]}
 
 
 # --- The whole --------------------------------------------------------------------------------------------------------
@@ -328,7 +329,8 @@ def _linked_figures(picture: _Picture, linked: FloatArray) -> EarnedValue:
 def _earned(picture: _Picture, history: Sequence[Snapshot]) -> Iterator[tuple[datetime, float, float]]:
     """Earned value, at least and at most, at the date of every scan."""
     for day in sorted({each.date for each in history if each.date <= picture.date} | {picture.date}):
-        shares = _shares(picture.leaves, picture.links, known(history, day))
+        past = day < picture.date
+        shares = _shares(picture.leaves, picture.links, known(history, day)) if past else picture.shares
         yield day, float(picture.budget @ shares.low), float(picture.budget @ shares.high)
 
 

@@ -52,12 +52,27 @@ def planned_curve(leaves: Sequence[Task], net: Network, budget: FloatArray) -> t
 
 
 def _values(net: Network, start: Seconds, finish: Seconds, budget: FloatArray, ends: Seconds) -> FloatArray:
-    """Planned value at each end (N + 1,). The clock is looked up once a calendar, not once a task."""
+    """Planned value at each end (N + 1,): on every calendar a sum of ramps over working time, and of steps."""
     c, t = net.logic.calendar, net.times
     low, high = t.until(c, start), t.until(c, finish)
-    calendars = np.arange(len(t.first) - 1, dtype=np.int64)
-    length, values = np.maximum(high - low, 1), np.zeros(len(ends))
-    for k, end in enumerate(ends):
-        now = t.until(calendars, np.full(len(calendars), end, np.int64))[c]
-        values[k] = budget @ np.where(high > low, np.clip((now - low) / length, 0.0, 1.0), end >= finish)
-    return values
+    values = np.zeros(len(ends))
+    for each in np.unique(c):
+        now = t.until(np.full(len(ends), each, np.int64), ends)
+        ramps = (c == each) & (high > low)
+        values += _sum_of_ramps(low[ramps], high[ramps], budget[ramps], now)
+    steps = high <= low
+    order = np.argsort(finish[steps])
+    below = np.concatenate([[0.0], np.cumsum(budget[steps][order])])
+    values += below[np.searchsorted(finish[steps][order], ends, side="right")]
+    bac = budget.sum()
+    return np.where(values > bac * (1.0 - 1e-9), bac, values)
+
+
+def _sum_of_ramps(low: Seconds, high: Seconds, height: FloatArray, at: Seconds) -> FloatArray:
+    """Sum of T ramps from 0 at `low` to `height` at `high` (T,), at N abscissae `at` (N,)."""
+    corner, slope = np.concatenate([low, high]), np.concatenate([height, -height]) / np.tile(high - low, 2)
+    order = np.argsort(corner, kind="stable")
+    corner, slope = corner[order], np.cumsum(slope[order])
+    value = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(corner))])
+    found: FloatArray = np.interp(at, corner, value) if len(corner) else np.zeros(len(at))
+    return found
