@@ -5,7 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bim.georef import Georeference
 from bim.isolation import Limits, isolated
 from bim.mesh import Mesh
 from bim.model import Building, Element, Source, Storey
+from bim.verdict import State, Verdict
 
 READER_VERSION = 1
 """Raised with every change to what is read, so that older cache files no longer count."""
@@ -90,6 +91,24 @@ def inspect_model(path: Path, cache: Path | None = USER_CACHE, limits: Limits = 
     }
 
 
+def write_verdicts(
+    source: Path,
+    target: Path,
+    *,
+    verdicts: Sequence[Verdict],
+    colours: Mapping[State, tuple[float, float, float]],
+    limits: Limits = MODEL_LIMITS,
+) -> None:
+    """Write the model `source` again as STEP text, each judged element with a property set and its state's colour.
+
+    The property set is `Sitewright_Verdict`, see `bim.ifc_verdicts.properties_of`; colours are red, green and blue in
+    0..1. The same input gives the same bytes; on its own output it replaces what it wrote. Raises BadModel.
+    """
+    what = f"model {source.name}"
+    payload = isolated(_with_verdicts, str(source), verdicts, colours, limits=limits, failure=BadModel, what=what)
+    target.write_bytes(payload["text"].data)
+
+
 # --- The cache --------------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +129,14 @@ def _read(path: str) -> Payload:
     from bim.ifc_reader import read_model  # costs half a second, which a cached model does not need
 
     return read_model(path)
+
+
+def _with_verdicts(
+    path: str, verdicts: Sequence[Verdict], colours: Mapping[State, tuple[float, float, float]]
+) -> Payload:
+    from bim.ifc_verdicts import model_with_verdicts
+
+    return model_with_verdicts(path, verdicts, colours)
 
 
 def _sha256(path: Path) -> str:

@@ -31,7 +31,7 @@ def read_model(path: str) -> Payload:
     model, text = open_model(Path(path))
     unit_m = length_unit_m(model)
     tessellator = Tessellator(model, text, unit_m)
-    elements, notes = _physical_elements(model)
+    elements, notes = physical_elements(model)
     shapes, failed = _shapes(tessellator, elements)
     storeys = _storeys(model, tessellator, unit_m)
     homes, systems = _parents(model), _systems(model)
@@ -130,7 +130,7 @@ def _tool(model: ifcopenshell.file) -> str:
 # --- Elements ---------------------------------------------------------------------------------------------------------
 
 
-def _physical_elements(model: ifcopenshell.file) -> tuple[list[Entity], list[str]]:
+def physical_elements(model: ifcopenshell.file) -> tuple[list[Entity], list[str]]:
     """Elements with a body, in the order of the file, and what had to be settled."""
     found: dict[str, Entity] = {}
     repeated, bodiless = [], 0
