@@ -104,7 +104,8 @@ def _points(records: list[tuple[int, bytes]], unit_m: float) -> tuple[IntArray, 
     solid = sorted(record for record in records if record[1].count(b",") == 2)
     ids = np.array([step_id for step_id, _ in solid], np.int32)
     text = b",".join(arguments for _, arguments in solid).translate(None, b"() \r\n\t")
-    xyz = np.fromstring(text.decode("ascii"), sep=",").reshape(-1, 3) * unit_m
+    numbers = np.array(text.split(b",")).astype(float) if text else np.zeros(0)
+    xyz = numbers.reshape(-1, 3) * unit_m
     if len(xyz) != len(ids):
         raise ValueError("points that are not three numbers")
     order = np.lexsort(xyz.T)
