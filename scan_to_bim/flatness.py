@@ -9,12 +9,14 @@ how much of it noise may have made. Errors common to a whole patch (two stations
 with the angle of incidence) do not average out and cannot be told from unflatness here.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+from scipy.spatial import cKDTree
 
 from bim.errors import BadScan
 from bim.frames import FloatArray
@@ -23,12 +25,13 @@ from scan_to_bim.result import Samples
 
 CELL_M = 0.1
 MIN_CELLS = 12
+SPACING_POINTS = 2000
 MAX_CELLS = 4_000_000
 UPRIGHT, LEVEL = 0.2, 0.98
 """Vertical part of a unit normal: faces below the first are held against plumb, above the second against level."""
 OUTLIER_SCALES, OUTLIER_M = 4.0, 0.005
 """Points nearer to their cell's mean than the second are none, as a cell may slope."""
-FACE_COS = 0.97
+SAME_PLANE_M = 0.01
 NOISE_DRAWS = 5
 MIN_PLUMB_ROWS, MIN_PLUMB_M = 6, 0.5
 
@@ -68,31 +71,42 @@ class SurfaceMap:
 
 
 def built_faces(samples: Samples, element: int) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """The measured points (N, 3) of each flat side of an element, where the scan found them, and its normal (3,).
+    """The measured points (N, 3) of each plane face of an element, where the scan found them, and its normal (3,).
 
-    Site frame, metres; the side with the most measured samples first.
+    Site frame, metres; the face with the most measured samples first.
     """
     first, last = np.searchsorted(samples.element, [element, element + 1])
-    normal = samples.normal[first:last].astype(float)
     deviation = samples.deviation_m[first:last].astype(float)
-    xyz = samples.xyz[first:last] + normal * deviation[:, None]
-    left = np.isfinite(deviation)
-    sides = []
-    while left.any():
-        ways, group = np.unique(np.round(normal[left], 1), axis=0, return_inverse=True)
-        main = ways[np.argmax(np.bincount(group.reshape(-1)))]
-        side = left & (normal @ main >= FACE_COS * np.linalg.norm(main))
-        side = side if side.any() else left & (np.round(normal, 1) == main).all(axis=1)
-        sides.append((xyz[side], normal[side].mean(axis=0)))
-        left &= ~side
-    yield from sorted(sides, key=lambda each: -len(each[0]))
+    known = np.isfinite(deviation)
+    normal, xyz = samples.normal[first:last][known].astype(float), samples.xyz[first:last][known]
+    face = _planes(xyz, normal)
+    built = xyz + normal * deviation[known, None]
+    for each in np.argsort(-np.bincount(face), kind="stable"):
+        yield built[face == each], normal[face == each].mean(axis=0)
 
 
-def surface_map(xyz: FloatArray, normal: FloatArray, cell_m: float = CELL_M) -> SurfaceMap:
+def _planes(xyz: FloatArray, normal: FloatArray) -> npt.NDArray[np.int64]:
+    """(N,) number of the plane of the model that each sample lies on."""
+    _, way = np.unique(np.round(normal, 1), axis=0, return_inverse=True)
+    way = way.reshape(-1)
+    mean = np.stack([np.bincount(way, weights=axis) for axis in normal.T], axis=1)[way]
+    offset = np.einsum("ni,ni->n", xyz, mean / np.linalg.norm(mean, axis=1, keepdims=True))
+    order = np.lexsort((offset, way))
+    new = (np.diff(way[order]) != 0) | (np.diff(offset[order]) > SAME_PLANE_M)
+    face = np.empty(len(xyz), np.int64)
+    face[order] = np.concatenate([[0], np.cumsum(new)])[: len(xyz)]
+    return face
+
+
+def surface_map(xyz: FloatArray, normal: FloatArray, cell_m: float | None = None) -> SurfaceMap:
     """The grid of a face from scattered points (N, 3) of it; `normal` (3,) points outward.
 
-    Cells average their points, without those far off. Raises BadScan for fewer than `MIN_CELLS` cells with points.
+    Cells average their points, without those far off. Where no cell is given, it is the smallest multiple of `CELL_M`
+    that is at least twice the points' spacing. Raises BadScan for fewer than `MIN_CELLS` cells with points.
     """
+    if len(xyz) < MIN_CELLS:
+        raise _too_few(len(xyz))
+    cell_m = cell_m or _cell_m(xyz)
     normal = _reference(xyz, normal / np.linalg.norm(normal))
     right = _right(xyz, normal)
     up = np.cross(normal, right)
@@ -107,9 +121,7 @@ def surface_map(xyz: FloatArray, normal: FloatArray, cell_m: float = CELL_M) -> 
     tilt, *_ = np.linalg.lstsq(flat, out := (xyz - centre) @ normal, rcond=None)
     height, count, scatter = _cells(place[:, 0] * columns + place[:, 1], out - flat @ tilt, rows * columns)
     if (count > 0).sum() < MIN_CELLS:
-        raise BadScan(
-            f"a face with points in {(count > 0).sum()} cells", f"at least {MIN_CELLS}", "scan it more densely"
-        )
+        raise _too_few(int((count > 0).sum()))
     height, count = height.reshape(rows, columns), count.reshape(rows, columns)
     per_point = max(scatter, _noise(height, count))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -118,6 +130,16 @@ def surface_map(xyz: FloatArray, normal: FloatArray, cell_m: float = CELL_M) -> 
     height += np.add.outer(tilt[0] * (first[0] + cell_m * np.arange(rows)), tilt[1] * cell_m * np.arange(columns))
     height += tilt[1] * first[1]
     return SurfaceMap(centre + first[0] * up + first[1] * right, right, up, normal, cell_m, height, sigma)
+
+
+def _cell_m(xyz: FloatArray) -> float:
+    some = xyz[:: max(len(xyz) // SPACING_POINTS, 1)]
+    distance, _ = cKDTree(xyz).query(some, k=2)
+    return CELL_M * max(math.ceil(2.0 * float(np.median(distance[:, 1])) / CELL_M - 1e-6), 1)
+
+
+def _too_few(cells: int) -> BadScan:
+    return BadScan(f"a face with points in {cells} cells", f"at least {MIN_CELLS}", "scan it more densely")
 
 
 def _reference(xyz: FloatArray, normal: FloatArray) -> FloatArray:
@@ -207,11 +229,29 @@ class Straightedge:
 def straightedge(surface: SurfaceMap, length_m: float = 2.0) -> Straightedge:
     """Lay a straightedge of `length_m` on a face: it touches the highest points, the gap is measured below it."""
     gap = _gaps(surface.height_m, surface.cell_m, length_m)
-    rng = np.random.default_rng(0)  # the same map gives the same answer
-    drawn = [rng.standard_normal(surface.height_m.shape) * surface.sigma_m for _ in range(NOISE_DRAWS)]
-    noise = max(float(np.nanmax(_gaps(each, surface.cell_m, length_m))) for each in drawn)
+    noise = max(float(np.nanmax(_gaps(each, surface.cell_m, length_m))) for each in _noise_alone(surface))
     worst = float(np.nanmax(gap))
     return Straightedge(length_m, gap, worst, min(noise, worst))
+
+
+def _noise_alone(surface: SurfaceMap) -> Iterator[FloatArray]:
+    """Perfect planes with the map's noise: drawn from its standard errors, and from what its cells differ by from
+    their neighbourhood, strewn anew, which has the outliers that a normal distribution lacks."""
+    rng = np.random.default_rng(0)  # the same map gives the same answer
+    known, rest = np.isfinite(surface.height_m), _unlike_neighbours(surface.height_m)
+    for _ in range(NOISE_DRAWS):
+        yield rng.standard_normal(known.shape) * surface.sigma_m
+        strewn = np.full(known.shape, np.nan)
+        strewn[known] = rng.choice(rest, known.sum())
+        yield strewn
+
+
+def _unlike_neighbours(height: FloatArray) -> FloatArray:
+    """(K,) differences of cells from the median of themselves and the eight around, where most of these are known."""
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(height, 1, constant_values=np.nan), (3, 3))
+    inside = np.isfinite(height) & (np.isfinite(around).sum(axis=(2, 3)) > 4)
+    rest: FloatArray = height[inside] - np.nanmedian(around[inside], axis=(1, 2))
+    return rest if len(rest) else np.zeros(1)
 
 
 def _gaps(height: FloatArray, cell_m: float, length_m: float) -> FloatArray:

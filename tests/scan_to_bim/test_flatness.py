@@ -80,9 +80,33 @@ def test_points_far_off_the_face_do_not_bend_it() -> None:
     assert np.nanmax(np.abs(surface.flatness_m)) < 0.003
 
 
-def test_a_face_with_hardly_a_point_is_refused() -> None:
+@pytest.mark.parametrize("points", [1, 2, 5, 500])
+def test_a_face_with_hardly_a_cell_is_refused(points: int) -> None:
     with pytest.raises(BadScan, match="cells"):
-        surface_map(np.zeros((5, 3)), OUT)
+        surface_map(np.random.default_rng(1).uniform(0, 0.1, (points, 3)), np.array([0.6, 0.0, 0.8]))
+
+
+def test_faces_of_one_direction_at_different_depths_are_different_faces() -> None:
+    u, v = (axis.ravel() for axis in np.meshgrid(np.arange(0.05, 2, 0.1), np.arange(0.05, 2, 0.1)))
+    xyz = np.concatenate([np.stack([u, np.full(u.size, depth), v], axis=1) for depth in (0.0, 0.3)])
+    n = len(xyz)
+    samples = Samples(
+        xyz,
+        np.tile(OUT, (n, 1)).astype(np.float32),
+        np.zeros(n, np.int32),
+        np.full(n, 0.01, np.float32),
+        np.full(n, Outcome.PRESENT, np.uint8),
+        np.zeros(n, np.float32),
+    )
+    assert [len(points) for points, _ in built_faces(samples, 0)] == [400, 400]
+
+
+def test_lone_outliers_are_not_called_unflatness() -> None:
+    rng = np.random.default_rng(2)
+    height = rng.normal(0, 0.001, (60, 60))
+    height[rng.integers(0, 60, 40), rng.integers(0, 60, 40)] += 0.02
+    surface = floor(height, sigma_m=0.001)
+    assert all(each.within is not False for each in assess_flatness(surface, GB, "IfcSlab"))
 
 
 # --- Straightedge -----------------------------------------------------------------------------------------------------
@@ -275,7 +299,7 @@ def test_samples_of_a_comparison_become_faces_where_the_scan_found_them() -> Non
     assert face.lean_m == pytest.approx(0.004 * face.height_m, rel=0.02)
 
 
-def test_a_real_room_gives_maps_of_a_wall(shared_data: Path) -> None:
+def test_the_floor_of_a_real_room_with_its_furniture_says_how_much_may_be_noise(shared_data: Path) -> None:
     import laspy
 
     with laspy.open(shared_data / "scans/everse_room_3M.laz") as file:
@@ -286,4 +310,4 @@ def test_a_real_room_gives_maps_of_a_wall(shared_data: Path) -> None:
     near = xyz[np.abs(xyz[:, 2] - floor_m - 0.01) < 0.03]
     surface = surface_map(near, UP)
     laid = straightedge(surface, 2.0)
-    assert 0.0 < laid.noise_m < laid.worst_m < 0.06
+    assert 0.0 < laid.noise_m <= laid.worst_m < 0.06
