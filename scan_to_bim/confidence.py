@@ -1,16 +1,40 @@
-"""How sure a verdict is, calibrated on simulated sites: of the verdicts with confidence 0.9 about nine in ten are right."""
+"""How sure a verdict is, calibrated on simulated sites: of the verdicts with confidence 0.9 about nine in ten are right.
 
+A logistic regression a state on what the verdict rests on (Platt 1999). The weights come from `benchmarks/calibration.py
+fit`, and `sitewright bench calibration` measures on other sites how well they hold.
+"""
+
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from bim.frames import FloatArray
 from bim.verdict import State
 
+WEIGHTS: Mapping[State, tuple[float, ...]] = MappingProxyType({
+    State.BUILT: (-5.69, 0.16, 0.29, 1.09, 10.2, 0.0),
+    State.PARTIAL: (-14.35, 3.56, 4.97, -5.25, 1.54, 0.0),
+    State.DISPLACED: (-7.84, 3.16, 3.3, -0.05, -2.8, 2.48),
+    State.ABSENT: (-10.5, 1.66, 3.99, -1.53, 7.4, 0.0),
+})  # fmt: skip
+"""By state, of the values of `features`."""
+UNSEEN = 0.92
+"""Share of the unseen of which indeed nothing could be known: less than 5 % or 0.03 m2 of their surface showed."""
+MOST = 0.999
+ASSUMED_LOGIT, MOST_ASSUMED = -1.0, 0.9
+"""Assumed scanner positions take this off the log-odds; nothing that rests on them is surer than this."""
+
 
 @dataclass(frozen=True)
-class Features:
-    """What a verdict rests on. chance: (3,) probability of built, absent and partial by the samples alone."""
+class Grounds:
+    """What a verdict rests on.
+
+    chance: (3,) probability of built, absent and partial by the samples alone. decided: samples. observable: their share
+    of all. agreement: share of them that say what the state says. excess: standard errors beyond the tolerance.
+    """
 
     state: State
     chance: FloatArray
@@ -18,15 +42,27 @@ class Features:
     observable: float
     agreement: float
     excess: float
-    assumed: bool
 
 
-def calibrated(features: Features) -> float:
-    built, absent, partial = features.chance
-    if features.state is State.UNSEEN:
-        return 0.9
-    return float(
-        np.clip(
-            absent if features.state is State.ABSENT else partial if features.state is State.PARTIAL else built, 0, 0.99
-        )
-    )
+def calibrated(grounds: Grounds, assumed: bool) -> float:
+    """Probability that the state is right. `assumed`: the scanner's positions are assumptions."""
+    if grounds.state is State.UNSEEN:
+        return UNSEEN
+    logit = float(np.dot(WEIGHTS[grounds.state], features(grounds)))
+    probability = 1.0 / (1.0 + math.exp(-logit - (ASSUMED_LOGIT if assumed else 0.0)))
+    return min(probability, MOST_ASSUMED if assumed else MOST)
+
+
+def features(grounds: Grounds) -> FloatArray:
+    """(6,) scaled to about one; `WEIGHTS` weighs them."""
+    built, absent, partial = grounds.chance
+    own = {State.ABSENT: absent, State.PARTIAL: partial}.get(grounds.state, built)
+    odds = math.log((own + 1e-6) / (1.0 - own + 1e-6))
+    return np.array([
+        1.0,
+        min(max(odds, -5.0), 7.0) / 5.0,
+        math.log(grounds.decided + 1.0) / 3.0,
+        math.log(grounds.observable + 0.001) / 3.0,
+        grounds.agreement,
+        min(max(grounds.excess, -3.0), 10.0) / 5.0 if grounds.state is State.DISPLACED else 0.0,
+    ])  # fmt: skip

@@ -9,31 +9,31 @@ follows from the shift, its standard error and the tolerance. `confidence.py` tu
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.stats import norm
 
 from bim.frames import FloatArray
 from bim.model import Element
 from bim.verdict import Deviation, Evidence, Reason, State, Verdict
-from scan_to_bim.confidence import Features, calibrated
+from scan_to_bim.confidence import Grounds, calibrated
 from scan_to_bim.evidence import Tally
 from scan_to_bim.result import Outcome
 
 PRESENT_ERRORS, ABSENT_ERRORS = 20.0, 8.0
 """b of Beta(1, b): how rarely a sample of what stands seems looked through, and of what does not, seems to stand."""
-PRIOR_BUILT, PRIOR_ABSENT, PRIOR_PARTIAL = 0.6, 0.35, 0.05
+PRIOR_BUILT, PRIOR_ABSENT = 0.6, 0.35
+PRIOR_UP, PRIOR_ALONG, PRIOR_OTHER = 0.05, 0.02, 0.0005
+"""Of being found half done: what grows upward, what grows along or over, and what stands or does not, as a door."""
 INDEPENDENT = 60.0
 """Samples of one element share their errors: however many there are, they are worth no more than so many."""
-LEAST_DECIDED = 3
-"""Fewer samples than this decide nothing."""
-LEAST_SURE = 0.6
-"""Below this probability of standing or not standing, nothing is said."""
-LEAST_PART, MOST_PART = 0.06, 0.96
-"""A part smaller than this is clutter at the foot, a larger one a lip that the scan did not see."""
+LEAST_SURE = 0.5
+"""A verdict that is more likely wrong than right is not given."""
+LEAST_UP, LEAST_ALONG, MOST_PART = 0.06, 0.15, 0.96
+"""A part smaller than this is clutter at the foot or a neighbour's end, a larger one a lip that the scan did not see."""
 SIGMAS = 3.0
 """Standard errors by which a deviation must show before it is one."""
 EXPLAINED_LOSS = 2.0
@@ -53,11 +53,6 @@ def growth_axis(element: Element, extent_m: FloatArray) -> int:
     return int(np.argmax(extent_m[:2])) if element.ifc_class.startswith(GROWS_OVER) else 2
 
 
-def grows(element: Element) -> bool:
-    """Whether such an element is found half built; a door or a fitting stands or does not."""
-    return element.ifc_class.startswith((*GROWS_UP, *GROWS_ALONG, *GROWS_OVER))
-
-
 @dataclass(frozen=True)
 class Measured:
     """What the scan measured of one element: its shift (3,) with standard error, registration included, and how its
@@ -74,38 +69,48 @@ def judge(
     elements: Sequence[Element], counted: Tally, measured: Sequence[Measured], tolerance_m: float, assumed: bool
 ) -> tuple[Verdict, ...]:
     """One verdict an element, in order. `assumed`: the scanner's positions are assumptions."""
-    partial_prior = np.array([PRIOR_PARTIAL if grows(element) else 0.01 * PRIOR_PARTIAL for element in elements])
-    chances, parts = _explanations(counted.bins, partial_prior)
+    chances, parts = _explanations(counted.bins, elements)
     return tuple(
-        _verdict(element, counted.counts[i], chances[i], parts[i], measured[i], tolerance_m, assumed)
+        _verdict(element, counted.counts[i], _grounds(counted.counts[i], chances[i], measured[i], tolerance_m), parts[i],
+                 measured[i], tolerance_m, assumed)
         for i, element in enumerate(elements)
+    )  # fmt: skip
+
+
+def grounds_of(
+    elements: Sequence[Element], counted: Tally, measured: Sequence[Measured], tolerance_m: float
+) -> list[Grounds]:
+    """What each verdict would rest on, however unsure; `confidence.WEIGHTS` are fitted to these."""
+    chances, _ = _explanations(counted.bins, elements)
+    return [_grounds(*each, tolerance_m) for each in zip(counted.counts, chances, measured, strict=True)]
+
+
+def _grounds(counts: npt.NDArray[np.int64], chance: FloatArray, measured: Measured, tolerance_m: float) -> Grounds:
+    decided = int(counts[Outcome.PRESENT] + counts[Outcome.ABSENT])
+    state = _likeliest(chance, measured, tolerance_m) if decided else State.UNSEEN
+    return Grounds(
+        state=state,
+        chance=chance,
+        decided=decided,
+        observable=decided / max(int(counts.sum()), 1),
+        agreement=_agreement(state, counts),
+        excess=_excess(measured, tolerance_m),
     )
 
 
 def _verdict(
     element: Element,
     counts: npt.NDArray[np.int64],
-    chance: FloatArray,
+    grounds: Grounds,
     part: FloatArray,
     measured: Measured,
     tolerance_m: float,
     assumed: bool,
 ) -> Verdict:
-    decided = int(counts[Outcome.PRESENT] + counts[Outcome.ABSENT])
-    observable = decided / max(int(counts.sum()), 1)
-    state = _state(decided, chance, measured, tolerance_m)
+    state, confidence = grounds.state, calibrated(grounds, assumed)
+    if confidence < LEAST_SURE:
+        state, confidence = State.UNSEEN, calibrated(replace(grounds, state=State.UNSEEN), assumed)
     share, low, high = _completion(state, part, counts, element)
-    confidence = calibrated(
-        Features(
-            state=state,
-            chance=chance,
-            decided=decided,
-            observable=observable,
-            agreement=_agreement(state, counts),
-            excess=_excess(measured, tolerance_m),
-            assumed=assumed,
-        )
-    )
     seen = state in (State.BUILT, State.PARTIAL, State.DISPLACED)
     return Verdict(
         global_id=element.global_id,
@@ -113,7 +118,7 @@ def _verdict(
         completion=share,
         completion_low=low,
         completion_high=high,
-        observable=observable,
+        observable=grounds.observable,
         confidence=confidence,
         evidence=Evidence(*(int(counts[kind]) for kind in _ORDER)),
         deviation=_deviation(measured, tolerance_m) if seen and measured.fixed else None,
@@ -124,10 +129,8 @@ def _verdict(
 _ORDER = (Outcome.PRESENT, Outcome.ABSENT, Outcome.OCCLUDED, Outcome.NOT_COVERED)
 
 
-def _state(decided: int, chance: FloatArray, measured: Measured, tolerance_m: float) -> State:
+def _likeliest(chance: FloatArray, measured: Measured, tolerance_m: float) -> State:
     built, absent, partial = chance
-    if decided < LEAST_DECIDED or max(absent, built + partial) < LEAST_SURE:
-        return State.UNSEEN
     if absent > built + partial:
         return State.ABSENT
     if partial > built:
@@ -159,7 +162,7 @@ def _completion(
     if state is State.UNSEEN:
         return None, 0.0, 1.0
     if state is State.ABSENT:
-        return 0.0, 0.0, min(hidden, float(part[2])) if grows(element) else 0.0
+        return 0.0, 0.0, min(hidden, float(part[2])) if _growth(element) != "not" else 0.0
     if state is State.PARTIAL:
         if element.ifc_class.startswith(GROWS_OVER):
             return _by_area(counts, hidden)
@@ -188,13 +191,22 @@ def _deviation(measured: Measured, tolerance_m: float) -> Deviation:
 # --- which explanation -----------------------------------------------------------------------------------------------
 
 
-def _explanations(bins: npt.NDArray[np.int64], partial_prior: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _explanations(bins: npt.NDArray[np.int64], elements: Sequence[Element]) -> tuple[FloatArray, FloatArray]:
     """Probabilities (E, 3) of built, absent and partial, and the part that stands (E, 3): best, lowest, highest."""
+    grown = [_growth(element) for element in elements]
+    prior = np.array([PRIOR_UP if g == "up" else PRIOR_ALONG if g == "along" else PRIOR_OTHER for g in grown])
+    least = np.array([LEAST_UP if g == "up" else LEAST_ALONG for g in grown])
     chances, parts = _weigh_explanations(
-        bins, partial_prior, math.log(PRIOR_BUILT), math.log(PRIOR_ABSENT), PRESENT_ERRORS, ABSENT_ERRORS,
-        LEAST_PART, MOST_PART, EXPLAINED_LOSS,
+        bins, prior, least, math.log(PRIOR_BUILT), math.log(PRIOR_ABSENT), PRESENT_ERRORS, ABSENT_ERRORS, MOST_PART,
+        EXPLAINED_LOSS,
     )  # fmt: skip
     return chances, parts
+
+
+def _growth(element: Element) -> Literal["up", "along", "not"]:
+    if element.ifc_class.startswith(GROWS_UP):
+        return "up"
+    return "along" if element.ifc_class.startswith((*GROWS_ALONG, *GROWS_OVER)) else "not"
 
 
 @njit(cache=True)
@@ -222,7 +234,7 @@ def _weigh_explanations(bins, partial_prior, log_built, log_absent, present_b, a
             high_absent, high_present = absent - low_absent, present - low_present
             share = (cut + 1.0) / count
             contradicted = low_absent > low_present or high_present > high_absent
-            if share < least or share > most or contradicted:
+            if share < least[e] or share > most or contradicted:
                 score[cut] = -np.inf
                 continue
             score[cut] = _log_beta_binomial(low_absent, low_present, present_b) + _log_beta_binomial(

@@ -16,9 +16,9 @@ from bim.model import Building
 from bim.verdict import State
 from scan_to_bim.assumed_stations import with_assumed_stations
 from scan_to_bim.clouds import SCAN_LIMITS, read_survey
-from scan_to_bim.evidence import tally, weigh
+from scan_to_bim.evidence import Findings, Tally, tally, weigh
 from scan_to_bim.ground import ground_plane
-from scan_to_bim.judge import growth_axis, judge
+from scan_to_bim.judge import Measured, growth_axis, judge
 from scan_to_bim.measure import measure
 from scan_to_bim.outline import with_outlines
 from scan_to_bim.register import as_given, refine, register, scene_of
@@ -63,14 +63,8 @@ def compare(
         registration = _registered(building, scan.survey, facets, pose)
     with clock.step("weighing the evidence", 0.75):
         survey = with_assumed_stations(scan.survey, building, registration.T_site_scan)
-        at = placed(survey, registration.T_site_scan, surfaces.centre_m)
-        looks = look(surfaces, survey, at)
-        ground = ground_plane(facets, at.T, surfaces.planes)
-        findings = weigh(surfaces, looks, len(building.elements), ground)
-        findings = with_outlines(findings, building.mesh, surfaces, looks, at, survey)
-        counted = tally(surfaces, findings.outcome, _growth_axes(building, surfaces))
+        findings, counted, measured = weighed(building, surfaces, survey, facets, registration)
     with clock.step("judging", 0.9):
-        measured = measure(surfaces, findings, registration)
         verdicts = judge(building.elements, counted, measured, tolerance_m, assumed=survey is not scan.survey)
     with clock.step("looking for what is in no model", 0.93):
         stands = np.array([v.state in (State.BUILT, State.PARTIAL, State.DISPLACED) for v in verdicts])
@@ -100,6 +94,18 @@ def compare(
         timing_s=clock.seconds,
         peak_memory_bytes=_peak_memory_bytes(),
     )
+
+
+def weighed(
+    building: Building, surfaces: Surfaces, survey: Survey, facets: Facets, registration: Registration
+) -> tuple[Findings, Tally, list[Measured]]:
+    """What the scan says of every sample, counted by element, and what it measured of each."""
+    at = placed(survey, registration.T_site_scan, surfaces.centre_m)
+    looks = look(surfaces, survey, at)
+    findings = weigh(surfaces, looks, len(building.elements), ground_plane(facets, at.T, surfaces.planes))
+    findings = with_outlines(findings, building.mesh, surfaces, looks, at, survey)
+    counted = tally(surfaces, findings.outcome, _growth_axes(building, surfaces))
+    return findings, counted, measure(surfaces, findings, registration)
 
 
 def _registered(building: Building, survey: Survey, facets: Facets, pose: Pose) -> Registration:
