@@ -17,7 +17,7 @@ import numpy.typing as npt
 from bim.frames import FloatArray, invert, rigid, transform
 from bim.model import Building
 from scan_to_bim.clouds import write_las
-from scan_to_bim.simulate import SimulatedScanner, simulate_scan, visible_share
+from scan_to_bim.simulate import SimulatedScan, SimulatedScanner, simulate_scan, visible_share
 from scan_to_bim.simulated_site import (
     Site,
     Truth,
@@ -38,10 +38,29 @@ def write_case(
 ) -> dict[str, Any]:
     """Scan a site from stations (S, 3), write the case into a folder and return its truth."""
     scan = simulate_scan(site, stations, scanner, rng)
+    truth = case_truth(building, truths, site, stations, scanner, scan, rng)
+    T_scan_site = np.array(truth["model_to_scan"])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_las(folder / "scan.laz", transform(T_scan_site, scan.xyz), scan.station)
+    write_stations(folder / "stations.csv", transform(T_scan_site, stations))
+    (folder / "truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    return truth
+
+
+def case_truth(
+    building: Building,
+    truths: Sequence[Truth],
+    site: Site,
+    stations: FloatArray,
+    scanner: SimulatedScanner,
+    scan: SimulatedScan,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """What is so of a scanned site, in a scanner frame of unknown place and heading, as JSON values."""
     visible = visible_share(building, truths, site, stations, scanner, rng)
     hits = np.bincount(scan.element[scan.element >= 0], minlength=len(building.elements))
     T_scan_site = scanner_frame(rng)
-    truth = {
+    return {
         "ifc": [Path(source.path).name for source in building.sources],
         "model_to_scan": T_scan_site.tolist(),
         "scan_to_model": invert(T_scan_site).tolist(),
@@ -49,11 +68,6 @@ def write_case(
         "stations": stations.tolist(),
         "elements": _records(building, truths, visible, hits),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_las(folder / "scan.laz", transform(T_scan_site, scan.xyz), scan.station)
-    write_stations(folder / "stations.csv", transform(T_scan_site, stations))
-    (folder / "truth.json").write_text(json.dumps(truth), encoding="utf-8")
-    return truth
 
 
 def scanner_frame(rng: np.random.Generator) -> FloatArray:
