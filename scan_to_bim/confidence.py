@@ -1,7 +1,7 @@
-"""How sure a verdict is, calibrated on simulated sites: of the verdicts with confidence 0.9 about nine in ten are right.
+"""How sure a verdict is, calibrated on simulated sites: of those with confidence 0.9 about nine in ten are right.
 
-A logistic regression a state on what the verdict rests on (Platt 1999). The weights come from `benchmarks/calibration.py
-fit`, and `sitewright bench calibration` measures on other sites how well they hold.
+A logistic regression a state on what the verdict rests on (Platt 1999). The weights come from
+`python -m benchmarks.calibration fit`; `sitewright bench calibration` measures on other sites how well they hold.
 """
 
 import math
@@ -15,17 +15,17 @@ from bim.frames import FloatArray
 from bim.verdict import State
 
 WEIGHTS: Mapping[State, tuple[float, ...]] = MappingProxyType({
-    State.BUILT: (-5.69, 0.16, 0.29, 1.09, 10.2, 0.0),
-    State.PARTIAL: (-14.35, 3.56, 4.97, -5.25, 1.54, 0.0),
-    State.DISPLACED: (-7.84, 3.16, 3.3, -0.05, -2.8, 2.48),
-    State.ABSENT: (-10.5, 1.66, 3.99, -1.53, 7.4, 0.0),
+    State.BUILT: (-5.21, 0.54, -0.22, 1.53, 10.04, 0.0),
+    State.PARTIAL: (-16.22, 3.97, 5.35, -5.58, 3.5, 0.0),
+    State.DISPLACED: (-0.67, 1.25, 3.06, 1.72, -0.8, -0.25),
+    State.ABSENT: (-7.65, 0.94, 3.1, -0.21, 7.41, 0.0),
 })  # fmt: skip
 """By state, of the values of `features`."""
 UNSEEN = 0.92
 """Share of the unseen of which indeed nothing could be known: less than 5 % or 0.03 m2 of their surface showed."""
 MOST = 0.999
 ASSUMED_LOGIT, MOST_ASSUMED = -1.0, 0.9
-"""Assumed scanner positions take this off the log-odds; nothing that rests on them is surer than this."""
+"""Assumed scanner positions take the first off the log-odds; nothing that rests on them is surer than the second."""
 
 
 @dataclass(frozen=True)

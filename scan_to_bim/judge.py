@@ -216,7 +216,7 @@ def _log_beta_binomial(errors, right, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _weigh_explanations(bins, partial_prior, log_built, log_absent, present_b, absent_b, least, most, loss):  # type: ignore[no-untyped-def]
+def _weigh_explanations(bins, partial_prior, least, log_built, log_absent, present_b, absent_b, most, loss):  # type: ignore[no-untyped-def]
     elements, count = bins.shape[0], bins.shape[1]
     chances = np.zeros((elements, 3))
     parts = np.zeros((elements, 3))

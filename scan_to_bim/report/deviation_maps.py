@@ -115,7 +115,8 @@ def _face(xyz: FloatArray, normal: FloatArray, colours: Pixels, spacing_m: float
     """Samples laid flat as seen from outside: every pixel takes the colour of its nearest sample."""
     right, up = _axes(xyz, normal)
     flat = np.stack([xyz @ right, xyz @ up], axis=1)
-    low, size = flat.min(axis=0), np.maximum(np.ptp(flat, axis=0), spacing_m)
+    # Each sample stands for the surface around it, so the face reaches half a spacing beyond the outermost.
+    low, size = flat.min(axis=0) - 0.5 * spacing_m, np.ptp(flat, axis=0) + spacing_m
     pixel = max(0.5 * spacing_m, float(size.max()) / _MAX_PIXELS)
     columns, rows = (int(n) for n in np.ceil(size / pixel))
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2) + 0.5

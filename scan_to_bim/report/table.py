@@ -1,5 +1,7 @@
 """A comparison as a table for the terminal: colour and symbol, never colour alone."""
 
+from collections import Counter
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -30,7 +32,7 @@ def table(report: Report, language: Language = "en") -> RenderableType:
     parts: list[RenderableType] = [Text(summary.registration.to(language)), _states(summary, language)]
     for state, members in summary.attention.items():
         if members:
-            parts.append(_members(state, members, language))
+            parts.append(_grouped(members, language) if state is State.ABSENT else _members(state, members, language))
     parts += [*_next(report, summary, language), Text(summary.confidence.to(language))]
     if summary.assumptions:
         parts.append(Text(Phrase("Assumptions", "假设").to(language), style="bold"))
@@ -72,6 +74,21 @@ def _members(state: State, members: list[Judged], language: Language) -> Table:
     if len(members) > MAX_ROWS:
         more = Phrase("… and {n} more in the report", "……报告中还有 {n} 个").format(n=len(members) - MAX_ROWS)
         grid.add_row(Text(more.to(language), style="dim"))
+    return grid
+
+
+def _grouped(members: list[Judged], language: Language) -> Table:
+    """What is absent, counted by class and storey: early on it is most of the building."""
+    heading = state_text(State.ABSENT, language).append(f" ({len(members)})")
+    grid = Table(title=heading, title_justify="left", header_style="bold")
+    storeys = list(dict.fromkeys(element.storey for element, _ in members))
+    grid.add_column(Phrase("Class", "类别").to(language))
+    for storey in sorted(storeys):
+        grid.add_column(Text(printable(storey) or NO_STOREY.to(language)), justify="right")
+    counts = Counter((element.ifc_class, element.storey) for element, _ in members)
+    for ifc_class in sorted({element.ifc_class for element, _ in members}):
+        cells = [str(counts[ifc_class, storey] or "·") for storey in sorted(storeys)]
+        grid.add_row(Text(class_word(ifc_class).to(language)), *map(Text, cells))
     return grid
 
 
