@@ -32,6 +32,8 @@ INDEPENDENT = 60.0
 """Samples of one element share their errors: however many there are, they are worth no more than so many."""
 LEAST_SURE = 0.5
 """A verdict that is more likely wrong than right is not given."""
+LEAST_AGREEMENT = 0.6
+"""Where more of the decided samples than the rest speak against all of it and against none of it, nothing is said."""
 LEAST_UP, LEAST_ALONG, MOST_PART = 0.06, 0.15, 0.96
 """A part smaller than this is clutter at the foot or a neighbour's end, a larger one a lip that the scan did not see."""
 SIGMAS = 3.0
@@ -88,6 +90,8 @@ def grounds_of(
 def _grounds(counts: npt.NDArray[np.int64], chance: FloatArray, measured: Measured, tolerance_m: float) -> Grounds:
     decided = int(counts[Outcome.PRESENT] + counts[Outcome.ABSENT])
     state = _likeliest(chance, measured, tolerance_m) if decided else State.UNSEEN
+    if state is not State.PARTIAL and _agreement(state, counts) < LEAST_AGREEMENT:
+        state = State.UNSEEN
     return Grounds(
         state=state,
         chance=chance,
@@ -164,16 +168,8 @@ def _completion(
     if state is State.ABSENT:
         return 0.0, 0.0, min(hidden, float(part[2])) if _growth(element) != "not" else 0.0
     if state is State.PARTIAL:
-        if element.ifc_class.startswith(GROWS_OVER):
-            return _by_area(counts, hidden)
         return float(part[0]), float(part[1]), float(part[2])
     return 1.0, 1.0 - hidden, 1.0
-
-
-def _by_area(counts: npt.NDArray[np.int64], hidden: float) -> tuple[float, float, float]:
-    present, absent = int(counts[Outcome.PRESENT]), int(counts[Outcome.ABSENT])
-    share = present / max(present + absent, 1)
-    return share, share * (1.0 - hidden), share * (1.0 - hidden) + hidden
 
 
 def _deviation(measured: Measured, tolerance_m: float) -> Deviation:
@@ -197,7 +193,7 @@ def _explanations(bins: npt.NDArray[np.int64], elements: Sequence[Element]) -> t
     prior = np.array([PRIOR_UP if g == "up" else PRIOR_ALONG if g == "along" else PRIOR_OTHER for g in grown])
     least = np.array([LEAST_UP if g == "up" else LEAST_ALONG for g in grown])
     chances, parts = _weigh_explanations(
-        bins, prior, least, math.log(PRIOR_BUILT), math.log(PRIOR_ABSENT), PRESENT_ERRORS, ABSENT_ERRORS, MOST_PART,
+        bins, prior, least, np.array([g != "up" for g in grown]), math.log(PRIOR_BUILT), math.log(PRIOR_ABSENT), PRESENT_ERRORS, ABSENT_ERRORS, MOST_PART,
         EXPLAINED_LOSS,
     )  # fmt: skip
     return chances, parts
@@ -216,46 +212,53 @@ def _log_beta_binomial(errors, right, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _weigh_explanations(bins, partial_prior, least, log_built, log_absent, present_b, absent_b, most, loss):  # type: ignore[no-untyped-def]
-    elements, count = bins.shape[0], bins.shape[1]
-    chances = np.zeros((elements, 3))
-    parts = np.zeros((elements, 3))
-    score = np.empty(count - 1)
+def _weigh_explanations(bins, partial_prior, least, both_ends, log_built, log_absent, present_b, absent_b, most, loss):  # type: ignore[no-untyped-def]
+    elements = bins.shape[0]
+    chances, parts = np.zeros((elements, 3)), np.zeros((elements, 3))
     for e in range(elements):
-        decided = max(bins[e].sum(), 1)
-        scale = min(1.0, INDEPENDENT / decided)
-        absent, present = scale * bins[e, :, 0].sum(), scale * bins[e, :, 1].sum()
+        counts = bins[e] * min(1.0, INDEPENDENT / max(bins[e].sum(), 1))
+        absent, present = counts[:, 0].sum(), counts[:, 1].sum()
         built = log_built + _log_beta_binomial(absent, present, present_b)
         none = log_absent + _log_beta_binomial(present, absent, absent_b)
-        low_absent, low_present = 0.0, 0.0
-        for cut in range(count - 1):
-            low_absent += scale * bins[e, cut, 0]
-            low_present += scale * bins[e, cut, 1]
-            high_absent, high_present = absent - low_absent, present - low_present
-            share = (cut + 1.0) / count
-            contradicted = low_absent > low_present or high_present > high_absent
-            if share < least[e] or share > most or contradicted:
-                score[cut] = -np.inf
-                continue
-            score[cut] = _log_beta_binomial(low_absent, low_present, present_b) + _log_beta_binomial(
-                high_present, high_absent, absent_b
-            )
-        best = max(score.max(), -1e300)
-        total, mean, lowest, highest = 0.0, 0.0, 1.0, 0.0
-        for cut in range(count - 1):
-            weight = math.exp(score[cut] - best)
-            total += weight
-            mean += weight * (cut + 1.0) / count
-            if score[cut] > best - loss:
-                lowest = min(lowest, (cut + 0.5) / count)
-                highest = max(highest, (cut + 1.5) / count)
-        total = max(total, 1e-300)
-        part = math.log(partial_prior[e]) + best + math.log(total / (count - 1.0))
+        part, share, lowest, highest = _part_that_stands(counts, least[e], most, present_b, absent_b, loss)
+        if both_ends[e]:
+            other = _part_that_stands(counts[::-1], least[e], most, present_b, absent_b, loss)
+            if other[0] > part:
+                part, share, lowest, highest = other
+        part += math.log(partial_prior[e])
         top = max(built, none, part)
         chances[e, 0], chances[e, 1], chances[e, 2] = math.exp(built - top), math.exp(none - top), math.exp(part - top)
         chances[e] /= chances[e].sum()
-        parts[e, 0], parts[e, 1], parts[e, 2] = mean / total, lowest, highest
+        parts[e, 0], parts[e, 1], parts[e, 2] = share, lowest, highest
     return chances, parts
+
+
+@njit(cache=True)
+def _part_that_stands(counts, least, most, present_b, absent_b, loss):  # type: ignore[no-untyped-def]
+    """Log-likelihood that it stands from the first bin up to some cut, every cut alike before; the mean share that
+    stands, and the least and the largest credible one."""
+    count = len(counts)
+    absent, present = counts[:, 0].sum(), counts[:, 1].sum()
+    score = np.full(count - 1, -1e300)
+    low_absent, low_present = 0.0, 0.0
+    for cut in range(count - 1):
+        low_absent += counts[cut, 0]
+        low_present += counts[cut, 1]
+        high_absent, high_present = absent - low_absent, present - low_present
+        contradicted = low_absent > low_present or high_present > high_absent
+        if least <= (cut + 1.0) / count <= most and not contradicted:
+            score[cut] = _log_beta_binomial(low_absent, low_present, present_b) + _log_beta_binomial(
+                high_present, high_absent, absent_b
+            )
+    best = score.max()
+    total, mean, lowest, highest = 0.0, 0.0, 1.0, 0.0
+    for cut in range(count - 1):
+        weight = math.exp(score[cut] - best)
+        total += weight
+        mean += weight * (cut + 1.0) / count
+        if score[cut] > best - loss:
+            lowest, highest = min(lowest, (cut + 0.5) / count), max(highest, (cut + 1.5) / count)
+    return best + math.log(total / (count - 1.0)), mean / total, lowest, highest
 
 
 # --- why, in a sentence ----------------------------------------------------------------------------------------------
