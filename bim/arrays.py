@@ -58,7 +58,7 @@ def _map_array(file: IO[bytes]) -> npt.NDArray[Any]:
 
 
 def keep_arrays(path: Path, payload: Payload) -> None:
-    """Put `payload` into a cache file, whole or not at all; a full or read-only disk costs time later, not the result."""
+    """Put `payload` into a cache file, whole or not at all; a full or read-only disk costs time, not the result."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent)

@@ -61,7 +61,8 @@ def _places(survey: Survey, building: Building, T_site_scan: FloatArray) -> Floa
     tree = cKDTree(points)
     roomy = np.array([len(near) <= FREE_POINTS for near in tree.query_ball_point(places, ROOM_M)], dtype=bool)
     places = places[roomy]
-    return places[:: max(1, -(-len(places) // MOST_PLACES))]
+    kept: FloatArray = places[:: max(1, -(-len(places) // MOST_PLACES))]
+    return kept
 
 
 def _chosen(points: Float32Array, places: FloatArray) -> list[int]:
@@ -71,7 +72,8 @@ def _chosen(points: Float32Array, places: FloatArray) -> list[int]:
     for i, place in enumerate(places):
         image = _image(few, place, COARSE)
         sees[i, image[image >= 0]] = True
-    left, chosen = np.ones(len(few), dtype=bool), []
+    left = np.ones(len(few), dtype=bool)
+    chosen: list[int] = []
     while len(chosen) < MOST_STATIONS:
         gain = (sees & left).sum(axis=1)
         best = int(gain.argmax())

@@ -25,15 +25,15 @@ UNSEEN = 0.92
 """Share of the unseen of which indeed nothing could be known: less than 5 % or 0.03 m2 of their surface showed."""
 MOST = 0.999
 ASSUMED_LOGIT, MOST_ASSUMED = -1.0, 0.9
-"""Assumed scanner positions take the first off the log-odds; nothing that rests on them is surer than the second."""
+"""Assumed scanner positions take the first off the log-odds; what rests on them is at most as sure as the second."""
 
 
 @dataclass(frozen=True)
 class Grounds:
     """What a verdict rests on.
 
-    chance: (3,) probability of built, absent and partial by the samples alone. decided: samples. observable: their share
-    of all. agreement: share of them that say what the state says. excess: standard errors beyond the tolerance.
+    chance: (3,) probability of built, absent and partial by the samples alone. decided: samples. observable: their
+    share of all. agreement: share of them that say what the state says. excess: standard errors beyond the tolerance.
     """
 
     state: State

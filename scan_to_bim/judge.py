@@ -35,7 +35,7 @@ LEAST_SURE = 0.5
 LEAST_AGREEMENT = 0.6
 """Where more of the decided samples than the rest speak against all of it and against none of it, nothing is said."""
 LEAST_UP, LEAST_ALONG, MOST_PART = 0.06, 0.15, 0.96
-"""A part smaller than this is clutter at the foot or a neighbour's end, a larger one a lip that the scan did not see."""
+"""A smaller part is clutter at the foot or a neighbour's end, a larger one a lip that the scan did not see."""
 SIGMAS = 3.0
 """Standard errors by which a deviation must show before it is one."""
 EXPLAINED_LOSS = 2.0
@@ -73,10 +73,9 @@ def judge(
     """One verdict an element, in order. `assumed`: the scanner's positions are assumptions."""
     chances, parts = _explanations(counted.bins, elements)
     return tuple(
-        _verdict(element, counted.counts[i], _grounds(counted.counts[i], chances[i], measured[i], tolerance_m), parts[i],
-                 measured[i], tolerance_m, assumed)
-        for i, element in enumerate(elements)
-    )  # fmt: skip
+        _verdict(element, counts, _grounds(counts, chance, what, tolerance_m), part, what, tolerance_m, assumed)
+        for element, counts, chance, part, what in zip(elements, counted.counts, chances, parts, measured, strict=True)
+    )
 
 
 def grounds_of(
@@ -193,8 +192,8 @@ def _explanations(bins: npt.NDArray[np.int64], elements: Sequence[Element]) -> t
     prior = np.array([PRIOR_UP if g == "up" else PRIOR_ALONG if g == "along" else PRIOR_OTHER for g in grown])
     least = np.array([LEAST_UP if g == "up" else LEAST_ALONG for g in grown])
     chances, parts = _weigh_explanations(
-        bins, prior, least, np.array([g != "up" for g in grown]), math.log(PRIOR_BUILT), math.log(PRIOR_ABSENT), PRESENT_ERRORS, ABSENT_ERRORS, MOST_PART,
-        EXPLAINED_LOSS,
+        bins, prior, least, np.array([g != "up" for g in grown]), math.log(PRIOR_BUILT), math.log(PRIOR_ABSENT),
+        PRESENT_ERRORS, ABSENT_ERRORS, MOST_PART, EXPLAINED_LOSS,
     )  # fmt: skip
     return chances, parts
 
@@ -212,7 +211,9 @@ def _log_beta_binomial(errors, right, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _weigh_explanations(bins, partial_prior, least, both_ends, log_built, log_absent, present_b, absent_b, most, loss):  # type: ignore[no-untyped-def]
+def _weigh_explanations(  # type: ignore[no-untyped-def]
+    bins, partial_prior, least, both_ends, log_built, log_absent, present_b, absent_b, most, loss
+):
     elements = bins.shape[0]
     chances, parts = np.zeros((elements, 3)), np.zeros((elements, 3))
     for e in range(elements):
@@ -288,7 +289,8 @@ def _percent(part: float, whole: float) -> str:
 
 _SENTENCES = {
     State.BUILT: (
-        "{hit} of what could be judged stands where the model has it, off by {shift} mm ± {error} (allowed {tolerance}).",
+        "{hit} of what could be judged stands where the model has it, off by {shift} mm ± {error}"
+        " (allowed {tolerance}).",
         "可判断部分的 {hit} 位于模型位置，偏差 {shift} 毫米 ± {error}（允许 {tolerance}）。",
     ),
     State.DISPLACED: (

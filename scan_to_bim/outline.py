@@ -1,9 +1,9 @@
 """How far an element is shifted within the plane of its own faces, by where its outline was seen.
 
-A wall that stands along its own axis a few centimetres off shows the same planes as one in its place. It shows in a gap:
-along one edge rays pass where the surface should be, up to a line from where they end on it. Rays are counted by their
-distance from the planned edges, those that passed and those that ended on the plane; the shift is the one that most of
-them agree with, and it must be seen as a gap and as a surface that resumes behind it.
+A wall that stands a few centimetres off along its own axis shows the same planes as one in its place. It shows in a
+gap: along one edge rays pass where the surface should be, up to a line from where they end on it. Rays are counted by
+their distance from the planned edges, those that passed and those that ended on the plane; the shift is the one that
+most of them agree with, and it must be seen as a gap and as a surface that resumes behind it.
 """
 
 from collections.abc import Iterator
@@ -131,8 +131,8 @@ def _silhouette(corners: FloatArray, normals: FloatArray, normal: FloatArray) ->
 
 
 def _outline(flat: FloatArray, across: FloatArray, along: FloatArray) -> tuple[FloatArray, FloatArray, float, float]:
-    """Where the face begins and ends across it, low and high (R,), NaN where it is not; the place of the first row along
-    it and the rows' distance."""
+    """Where the face begins and ends across it, low and high (R,), NaN where it is not; the place of the first row
+    along it and the rows' distance."""
     a, b = flat @ across, flat @ along
     first, last = float(b.min()), float(b.max())
     rows = int(np.clip((last - first) / ROW_M, 1, MOST_ROWS))
@@ -152,10 +152,11 @@ def _outline(flat: FloatArray, across: FloatArray, along: FloatArray) -> tuple[F
 
 @njit(cache=True)
 def _count_rays(  # type: ignore[no-untyped-def]  # noqa: C901 - one pass over the rays near two edges
-    low, high, first_row, row_step, normal, across, along, offset, depth, points, origins, R, size, start, cells, stamp, mark,
+    low, high, first_row, row_step, normal, across, along, offset, depth, points, origins, R, size, start, cells,
+    stamp, mark,
     counted,
 ):  # fmt: skip
-    """Add to `counted` (2 edges, BINS, passed or ended) the rays near the edges, by how far inside the edge they cross."""
+    """Add to `counted` (2 edges, BINS, passed or ended) the rays near the edges, by how far inside they cross."""
     rows = len(low)
     for s in range(len(origins)):
         o = origins[s]

@@ -67,7 +67,7 @@ def judge_place(
     planes: Planes, surface: Facets, facets: Facets, weight: FloatArray, survey: Survey, T: FloatArray
 ) -> Place:
     """What the pose explains of `facets` (K) with their weights (K,), and how much of `surface` stands."""
-    triangle, distance = match(planes, facets, T, EXPLAINED_M)
+    triangle, _ = match(planes, facets, T, EXPLAINED_M)
     explained = triangle >= 0
     standing = None
     if len(survey.origins_m):

@@ -27,9 +27,10 @@ SAME_WAY = np.cos(np.radians(25.0))
 class Planes:
     """T triangles with the grid that finds them, in the site frame relative to `centre_m`.
 
-    corners: (T, 3, 3). plane: (T, 4) unit normal and offset, n x + d = 0. edge: (T, 3, 4) the same for the sides, positive inside. sided:
-    (T,) whether the normal is known to point out of a closed body. face: (T,) the plane face that the triangle is
-    part of; face_element: (F,) its element; face_area_m2: (F,). Cell c of the grid lists `items[first[c] : first[c + 1]]`.
+    corners: (T, 3, 3). plane: (T, 4) unit normal and offset, n x + d = 0. edge: (T, 3, 4) the same for the sides,
+    positive inside. sided: (T,) whether the normal is known to point out of a closed body. face: (T,) the plane face
+    that the triangle is part of; face_element: (F,) its element; face_area_m2: (F,). Cell c of the grid lists
+    `items[first[c] : first[c + 1]]`.
     """
 
     centre_m: FloatArray
@@ -56,7 +57,7 @@ def planes_of(mesh: Mesh, reach_m: float, smallest_face_m2: float = SMALLEST_FAC
     face = _faces(mesh, offset)
     area = np.bincount(face, weights=mesh.areas)
     kept = (area[face] >= smallest_face_m2) & (mesh.areas > 1e-9)
-    _, first, face = np.unique(face[kept], return_index=True, return_inverse=True)
+    _, first, of = np.unique(face[kept], return_index=True, return_inverse=True)
     corners, normal, offset, element = corners[kept], mesh.normals[kept], offset[kept], mesh.element[kept]
     lowest, highest = corners.min(axis=(0, 1)) - reach_m, corners.max(axis=(0, 1)) + reach_m
     cell = max(0.25, reach_m, float(np.prod(highest - lowest) / MOST_CELLS) ** (1 / 3))
@@ -69,9 +70,9 @@ def planes_of(mesh: Mesh, reach_m: float, smallest_face_m2: float = SMALLEST_FAC
         plane=plane,
         edge=edge_planes(corners, normal),
         sided=closed_bodies(mesh)[element],
-        face=face.astype(np.int32),
+        face=of.astype(np.int32),
         face_element=element[first],
-        face_area_m2=np.bincount(face, weights=mesh.areas[kept]),
+        face_area_m2=np.bincount(of, mesh.areas[kept]).astype(np.float64),
         corner=lowest,
         shape=shape,
         cell_m=cell,
@@ -84,10 +85,11 @@ def planes_of(mesh: Mesh, reach_m: float, smallest_face_m2: float = SMALLEST_FAC
 def match(planes: Planes, facets: Facets, T: FloatArray, reach_m: float) -> tuple[IntArray, FloatArray]:
     """Triangle (K,) of each facet moved by T, -1 where none is within `reach_m`, and the distance (K,) from it along
     its normal. T takes the facets' frame to the planes' frame."""
-    return _match(
+    triangle, distance = _match(
         facets.xyz, facets.normal, facets.oriented, T, min(reach_m, planes.reach_m), planes.plane, planes.edge,
         planes.sided, planes.corner, planes.shape, planes.cell_m, planes.first, planes.items,
     )  # fmt: skip
+    return triangle, distance
 
 
 def spread(planes: Planes, count: int) -> Facets:
@@ -106,7 +108,7 @@ def spread(planes: Planes, count: int) -> Facets:
 @njit(cache=True, inline="always")
 def in_triangle(sides: FloatArray, x: float, y: float, z: float, margin_m: float) -> bool:
     """Whether a point of its plane lies inside a triangle with these sides (3, 4), each positive inward."""
-    for k in range(3):
+    for k in range(3):  # noqa: SIM110 - a compiled function knows no generators
         if sides[k, 0] * x + sides[k, 1] * y + sides[k, 2] * z + sides[k, 3] < -margin_m:
             return False
     return True

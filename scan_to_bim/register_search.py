@@ -163,7 +163,7 @@ def _directions(facets: Facets) -> FloatArray:
 
 
 def _levels(facets: Facets, side: float, low: float, count: int) -> FloatArray:
-    """(count,) how much faces up (side 1) or down (-1) at each level; the root keeps the ground from drowning floors."""
+    """(count,) how much faces up (side 1) or down (-1) at each level; the root keeps the ground from drowning all."""
     flat = (side * facets.normal[:, 2] > 0.97) | (~facets.oriented & (np.abs(facets.normal[:, 2]) > 0.97))
     level = np.floor((facets.xyz[flat, 2] - low) / LEVEL_M).astype(np.int64)
     smooth: FloatArray = gaussian_filter1d(np.sqrt(np.bincount(level, minlength=count).astype(np.float64)), 1.5)

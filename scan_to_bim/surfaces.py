@@ -54,10 +54,10 @@ class Surfaces:
 
     xyz: (N, 3) float64. normal: (N, 3) float32 unit. element: (N,) int32. area_m2: (N,) float32. radius_m: (N,)
     float32, within it a point of the sample's plane is on the element; free_m: (N,) float32, within it no other element
-    crosses. triangle: (N,) int32, the sample's own, whose sides are edge (T, 3, 4), positive inward. hidden: (N, 2) bool, the element's own surface covers the sample, seen from before and from behind. face:
-    (N,) int32, the direction of its element that the sample faces, an index into `face_normal` (F, 3). one_sided: (N,)
-    bool, the normal points out of a closed body. planes: every triangle of the model, with the grid that finds those
-    near a point.
+    crosses. triangle: (N,) int32, the sample's own, whose sides are edge (T, 3, 4), positive inward. hidden: (N, 2)
+    bool, the element's own surface covers the sample, seen from before and from behind. face: (N,) int32, the direction
+    of its element that the sample faces, an index into `face_normal` (F, 3). one_sided: (N,) bool, the normal points
+    out of a closed body. planes: every triangle of the model, with the grid that finds those near a point.
     """
 
     centre_m: FloatArray
@@ -304,11 +304,14 @@ def _free_radius(
             distance, triangle = caster.first_hit(xyz + lift * normal, direction)
             near = (triangle >= 0) & (owner[triangle] != element)
             free[near] = np.minimum(free[near], distance[near] - CLEARANCE_M)
-    return np.maximum(free, 0.0)
+    found: FloatArray = np.maximum(free, 0.0)
+    return found
 
 
 @njit(cache=True)
-def _hidden(xyz, normal, element, plane, edge, owner, corner, shape, cell, first, items):  # type: ignore[no-untyped-def]
+def _hidden(  # type: ignore[no-untyped-def]
+    xyz, normal, element, plane, edge, owner, corner, shape, cell, first, items
+):
     """(N, 2) whether its own element's surface covers a sample from before and from behind, as the front of a cabinet
     covers its inside."""
     hidden = np.zeros((len(xyz), 2), dtype=np.bool_)

@@ -50,15 +50,15 @@ class Looks:
 
 @dataclass(frozen=True)
 class Placed:
-    """A survey in the frame of the samples: points (M, 3) float32 and origins (S, 3) in metres, by T (4, 4), which takes
-    the survey's frame to the samples'."""
+    """A survey in the frame of the samples: points (M, 3) float32 and origins (S, 3) in metres, by T (4, 4), which
+    takes the survey's frame to the samples'."""
 
     points: Float32Array
     origins: FloatArray
     T: FloatArray
 
     @property
-    def R(self) -> FloatArray:
+    def R(self) -> FloatArray:  # noqa: N802 - the name of a rotation
         """(3, 3), turns directions of the scan into directions of the site."""
         return np.ascontiguousarray(self.T[:3, :3])
 

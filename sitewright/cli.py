@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a fault of ours, 2 bad input or usage, 3 the scan has no c
 caller set was exceeded, 130 stopped by the user.
 """
 
+import datetime as dt
 import json as json_text
 import os
 import signal
@@ -18,12 +19,16 @@ from typer.exceptions import TyperException
 from bim.errors import BadInput, LimitExceeded, SitewrightError
 from scan_to_bim.report.words import Language
 from sitewright import __version__
+from sitewright.check import check
+from sitewright.epochs import epochs
+from sitewright.progress import progress
 
 if TYPE_CHECKING:
+    from bim.isolation import Limits
+    from bim.schedule.advance import Progress
     from scan_to_bim.result import Report
 
 DEBUG = "SITEWRIGHT_DEBUG"
-MODEL_SUFFIX = ".ifc"
 
 app = typer.Typer(name="sitewright", add_completion=False, rich_markup_mode=None)
 
@@ -85,8 +90,10 @@ def demo(
 ) -> None:
     """Make a building site in code, scan it, compare, and write every kind of report."""
     from bim.ifc import read_building
+    from bim.schedule.summary import summarise
     from scan_to_bim.pipeline import compare as compare_scans
     from scan_to_bim.report.outputs import write_outputs
+    from sitewright.comparison_plan import against_plan
     from sitewright.console import shown_steps
     from sitewright.demo import make_demo_site
     from sitewright.settings import load_settings
@@ -98,8 +105,10 @@ def demo(
         site = make_demo_site(folder)
         building = read_building([site.model], settings.cache, settings.limits)
         report = compare_scans(building, [site.scan], site.stations, cache=settings.cache, progress=steps)
+        plan = against_plan(report, site.schedule, site.date.date(), settings.limits)
         write_outputs(
             report,
+            plan=summarise(plan),
             json=page.with_suffix(".json"),
             html=page,
             ifc=page.with_suffix(".ifc"),
@@ -107,7 +116,7 @@ def demo(
             glb=page.with_suffix(".glb"),
         )
     if not quiet:
-        _print_table(report, language or settings.language)
+        _print_table(report, language or settings.language, plan)
         print(f"\nOpen {page}; the model, the scan, the schedule and the other reports are beside it.")
     if not once:
         print("A live site (server, robots, cameras) comes with a later version.", file=sys.stderr)
@@ -115,19 +124,17 @@ def demo(
 
 @app.command()
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An IFC model or a scan.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An IFC model, a scan, a bag or a schedule.")],
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Tell what a model or a scan holds, and what is wrong with it."""
-    from dataclasses import asdict
+    """Tell what a model, a scan or a schedule holds, and what is wrong with it."""
+    from sitewright.inspection import inspect as look_into
+    from sitewright.settings import load_settings
 
     _check_files([file], [json])
-    if file.suffix.lower() == MODEL_SUFFIX:
-        from bim.ifc import inspect_model as look
-    else:
-        from scan_to_bim.clouds import inspect_scan as look
-    _answer(asdict(look(file)), json, quiet)
+    settings = load_settings()
+    _answer(look_into(file, settings.cache, settings.limits), json, quiet)
 
 
 @app.command()
@@ -149,6 +156,12 @@ def compare(
     tolerance_mm: Annotated[
         float | None, typer.Option(min=0.1, help="Allowed deviation; from the settings when left out.")
     ] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Programme of works: what the verdicts mean for it, at --date.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The day of the scan; with --schedule.")
+    ] = None,
     max_displaced: Annotated[
         int | None, typer.Option(min=0, help="End with exit code 4 when more elements than this are displaced.")
     ] = None,
@@ -162,6 +175,7 @@ def compare(
 ) -> None:
     """Compare scans of a site with its model; print a table and write the reports that are asked for."""
     from bim.ifc import read_building
+    from bim.schedule.summary import summarise
     from scan_to_bim.pipeline import compare as compare_scans
     from scan_to_bim.report.outputs import write_outputs
     from sitewright.console import shown_steps
@@ -170,7 +184,8 @@ def compare(
 
     settings = load_settings()
     unit_m = METRES[scan_unit] if scan_unit else None
-    _check_files([*models, *scans, stations, pairs], [json, html, ifc, bcf, glb])
+    _check_files([*models, *scans, stations, pairs, schedule], [json, html, ifc, bcf, glb])
+    day = _day_of(schedule, date)
     place = chosen_pose(pose, pairs, unit_m or 1.0)
     with shown_steps(quiet=quiet) as steps:
         report = compare_scans(
@@ -184,9 +199,11 @@ def compare(
             limits=settings.limits,
             progress=steps,
         )
-        write_outputs(report, json=json, html=html, ifc=ifc, bcf=bcf, glb=glb)
+        progress = _progress(report, schedule, day, settings.limits)
+        plan = None if progress is None else summarise(progress)
+        write_outputs(report, json=json, html=html, ifc=ifc, bcf=bcf, glb=glb, plan=plan)
     if not quiet:
-        _print_table(report, language or settings.language)
+        _print_table(report, language or settings.language, progress)
     _refuse_displaced(report, max_displaced)
 
 
@@ -201,6 +218,11 @@ def bench(
 
     _check_files([], [json])
     _answer(measure(name), json, quiet)
+
+
+app.command()(progress)
+app.command()(check)
+app.command()(epochs)
 
 
 def _check_files(inputs: Iterable[Path | None], outputs: Iterable[Path | None]) -> None:
@@ -227,12 +249,30 @@ def _answer(values: Mapping[str, Any], json: Path | None, quiet: bool) -> None:
         print_values(values)
 
 
-def _print_table(report: "Report", language: "Language") -> None:
+def _print_table(report: "Report", language: "Language", progress: "Progress | None" = None) -> None:
     from rich.console import Console
 
     from scan_to_bim.report.table import table
+    from sitewright.progress_table import table as progress_table
 
     Console().print(table(report, language))
+    if progress is not None:
+        Console().print(progress_table(progress, language))
+
+
+def _day_of(schedule: Path | None, date: str | None) -> "dt.date | None":
+    if (schedule is None) != (date is None):
+        raise BadInput("--schedule and --date come together", "both or neither", "give the day of the scan")
+    try:
+        return dt.date.fromisoformat(date) if date else None
+    except ValueError:
+        raise BadInput(f"--date {date}", "a date such as 2026-04-30", "correct the date") from None
+
+
+def _progress(report: "Report", schedule: Path | None, day: "dt.date | None", limits: "Limits") -> "Progress | None":
+    from sitewright.comparison_plan import against_plan
+
+    return against_plan(report, schedule, day, limits) if schedule and day else None
 
 
 def _refuse_displaced(report: "Report", most: int | None) -> None:

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from bim.ifc import read_building
 
 from bim.frames import FloatArray
+from bim.ifc import read_building
 from bim.ifc_authoring import PlannedTask
 from bim.model import Building
 from bim.verdict import State, Vector

@@ -12,5 +12,5 @@ SHARED = Path(os.environ.get("SITEWRIGHT_SHARED", Path(__file__).parents[2] / "s
 def shared_data() -> Path:
     """Real models and scans beside the checkout; a user has none, and the test then says so."""
     if not SHARED.is_dir():
-        pytest.skip("needs the shared test data (../shared/data, or SITEWRIGHT_SHARED), which is not part of the project")
+        pytest.skip("needs the shared test data (../shared/data or SITEWRIGHT_SHARED), not part of the project")
     return SHARED

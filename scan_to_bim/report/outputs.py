@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bim.errors import BadInput
+from bim.schedule.summary import Summary
 from bim.verdict import State
 from scan_to_bim.report.bcf import to_bcf
 from scan_to_bim.report.contract import json_bytes
@@ -34,11 +35,13 @@ def write_outputs(
     bcf: Path | None = None,
     glb: Path | None = None,
     date: datetime | None = None,
+    plan: Summary | None = None,
 ) -> list[Path]:
     """Write what is asked for; returns the files written, in this order.
 
     Each file is written beside its target and moved in place when all are ready: after an error or an interrupt
-    every target is as it was. `date` (aware; now, when it is not given) appears in the page and in BCF topics.
+    every target is as it was. `date` (aware; now, when it is not given) appears in the page and in BCF topics, `plan`
+    in the page: what the verdicts mean for the programme of works.
     Of several source models each is written on its own, see `ifc_targets`. Raises BadInput where a target cannot be
     written.
     """
@@ -46,7 +49,7 @@ def write_outputs(
     writers: list[tuple[Path, Writer]] = []
     for target, content in (
         (json, lambda: json_bytes(report)),
-        (html, lambda: to_html(report, when)),
+        (html, lambda: to_html(report, when, plan)),
         (bcf, lambda: to_bcf(report, when)),
         (glb, lambda: to_glb(report)),
     ):

@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bim.model import Element
+from bim.schedule.summary import Summary as PlanSummary
+from bim.schedule.summary import percent as share
 from bim.verdict import Reason, State, Verdict
 from scan_to_bim.report.deviation_maps import deviation_maps
 from scan_to_bim.report.plans import plans
@@ -24,7 +26,7 @@ MAX_ATTENTION = 100
 """Rows of the lists at the top; the table of all elements has the rest."""
 
 
-def to_html(report: Report, date: datetime) -> bytes:
+def to_html(report: Report, date: datetime, plan: PlanSummary | None = None) -> bytes:
     """The page, in English and in Chinese, with every picture inside. The same report gives the same bytes.
 
     Whatever comes from the model or the scan is text: it is escaped, and a content security policy that names the
@@ -35,6 +37,7 @@ def to_html(report: Report, date: datetime) -> bytes:
         report=report,
         date=date,
         summary=summarise(report),
+        plan=plan,
         plans=plans(report),
         views=views(report),
         maps=deviation_maps(report),
@@ -67,8 +70,8 @@ def _environment() -> Environment:
         "class_word": class_word,
         "unexplained": lambda kind: UNEXPLAINED.get(kind, Phrase(kind, kind)),
     }
-    environment.globals |= {"say": lambda en, zh: both(Phrase(en, zh)), "percent": percent, "NO_STOREY": NO_STOREY,
-                            "MAX_ATTENTION": MAX_ATTENTION, "State": State}  # fmt: skip
+    environment.globals |= {"say": lambda en, zh: both(Phrase(en, zh)), "percent": percent, "share": share,
+                            "NO_STOREY": NO_STOREY, "MAX_ATTENTION": MAX_ATTENTION, "State": State}  # fmt: skip
     return environment
 
 

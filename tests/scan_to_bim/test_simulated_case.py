@@ -7,9 +7,9 @@ from pathlib import Path
 import laspy
 import numpy as np
 import pytest
-from bim.ifc import read_building
 
 from bim.frames import FloatArray, transform
+from bim.ifc import read_building
 from bim.verdict import State
 from scan_to_bim.simulate import SimulatedScanner, visible_share
 from scan_to_bim.simulated_case import write_case

@@ -8,9 +8,9 @@ from typing import Any
 import laspy
 import numpy as np
 import pytest
-from bim.ifc import read_building
 
 from bim.frames import invert, transform
+from bim.ifc import read_building
 from bim.model import Building
 from bim.verdict import State
 from sitewright.demo import DATE, DemoSite, make_demo_site, state_of_works, task_share
