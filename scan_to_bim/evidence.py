@@ -52,7 +52,7 @@ def weigh(surfaces: Surfaces, looks: Looks, elements: int, ground: FloatArray | 
     offset = looks.offset_m * looks.facing
     face = surfaces.face[looks.sample]
     planes = surfaces.planes
-    owner = planes.face_element[planes.face]
+    owner = planes.element
     triangle, distance = surfaces_near(
         looks.sample, looks.end, surfaces.element, planes.plane, planes.edge, owner, planes.corner, planes.shape,
         planes.cell_m, planes.first, planes.items,

@@ -20,6 +20,7 @@ from scan_to_bim.register_choice import (
     displacement,
     distinct,
     judge_place,
+    level_modes,
     margin,
     plane_weights,
 )
@@ -35,6 +36,9 @@ MOST_SEARCHED = 60_000
 SURFACE_SAMPLES = 30_000
 WIDE_REACH_M, NEAR_REACH_M = 0.5, 0.15
 ROUGH, FINER = (0.5, 0.5, 0.3, 0.3, 0.2), (0.15, 0.1, 0.07, 0.05)
+CLOSE = (0.02, 0.015)
+NEAR_LEVEL_M = 0.015
+MOST_RIVAL = 0.8
 LAST = (0.08, 0.05, 0.05, 0.04)
 FIRST_LOOK, SECOND_LOOK, THIRD_LOOK = 800, 2_000, 6_000
 """Facets that a candidate is tried with: every one, the better ones, the few that remain."""
@@ -264,9 +268,25 @@ def _decide(scene: Scene, places: Sequence[Place], method: str) -> Registration:
             "scan more of what tells them apart, or give --pose or --pairs",
             candidates,
         )
-    pivot = transform(best.T, scene.anchors).mean(axis=0)
-    result = fit(scene.near, scene.every, best.T, pivot)
+    T, rival = _levelled(scene, best.T)
+    if rival > MOST_RIVAL:
+        raise NoConfidentPlace(
+            f"the scan fits two heights a few centimetres apart, the other {rival:.0%} as well",
+            "floors and ceilings at several levels",
+            "scan another storey or level, or give --pose or --pairs",
+            candidates,
+        )
+    pivot = transform(T, scene.anchors).mean(axis=0)
+    result = fit(scene.near, scene.every, T, pivot)
     return _registration(scene, result, pivot, method, least, candidates)
+
+
+def _levelled(scene: Scene, T: FloatArray) -> tuple[FloatArray, float]:
+    """The pose moved to the height at which most levels agree, and how nearly another height does as well."""
+    up_m, rival = level_modes(scene.near, scene.facets, T)
+    if abs(up_m) > NEAR_LEVEL_M:
+        T = settle(scene.near, scene.samples[2], _shift(np.array([0.0, 0.0, up_m])) @ T, CLOSE)
+    return T, rival
 
 
 def _registration(

@@ -32,6 +32,8 @@ LEAST_STANDING = 0.3
 """Nor is one where rays pass through more than the rest of the planned surfaces that they meet."""
 LOOKED_THROUGH_M = 0.1
 GRAZING = 0.2
+LEVEL_STEP_M, LEVEL_STEPS, LEVEL_AGREES_M, LEVEL_COS = 0.01, 12, 0.008, 0.9
+MOST_OF_A_LEVEL = 2.5
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,29 @@ def margin(best: Place, other: Place) -> float:
     ours = _witnesses(best.face[best.explained & ~other.explained])
     theirs = _witnesses(other.face[other.explained & ~best.explained])
     return float((ours - theirs) / np.sqrt(ours + theirs + 1.0))
+
+
+def level_modes(planes: Planes, facets: Facets, T: FloatArray) -> tuple[float, float]:
+    """The height in metres by which the pose should move so that most levels agree, and how nearly another height does
+    as well, 0 to 1.
+
+    A level counts for little more when it is large: bare ground a little under a planned floor, or the one layer of a
+    floor that is there, must not outvote the others.
+    """
+    steps = np.arange(-LEVEL_STEPS, LEVEL_STEPS + 1)
+    score = np.array([_agreeing_levels(planes, facets, T, LEVEL_STEP_M * step) for step in steps])
+    best = int(score.argmax())
+    apart = np.abs(steps - steps[best]) > 1
+    return float(LEVEL_STEP_M * steps[best]), float(score[apart].max() / max(score[best], 1e-9))
+
+
+def _agreeing_levels(planes: Planes, facets: Facets, T: FloatArray, up_m: float) -> float:
+    moved = T.copy()
+    moved[2, 3] += up_m
+    triangle, _ = match(planes, facets, moved, LEVEL_AGREES_M)
+    triangle = triangle[triangle >= 0]
+    count = np.bincount(planes.face[triangle[np.abs(planes.plane[triangle, 2]) > LEVEL_COS]])
+    return float(np.minimum(np.log1p(count[count >= LEAST_FACETS] / FACETS_PER_WITNESS), MOST_OF_A_LEVEL).sum())
 
 
 def confidence_of(least_margin: float) -> float:

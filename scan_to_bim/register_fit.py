@@ -26,7 +26,11 @@ LEAST_SCATTER_M = 2e-4
 """Faces agree no better than this, however many points they have: scanners have systematic errors too."""
 PRIOR = np.array([0.1, 0.1, 0.1, 1.0, 1.0, 1.0]) ** -2.0
 """Information in 1/rad^2 and 1/m^2 that is assumed of the start, so that what no face fixes shows as 0.1 rad or 1 m."""
-MOST_STEPS, SMALLEST_STEP = 25, 1e-6
+SMALL_FACE = 300.0
+"""Facets below which a face is mostly its own edges, where beams are split and means are biased."""
+FIRST_SCATTER_M = 0.02
+"""Trust in the faces' agreement begins loose: a floor that a tilted start puts 7 mm off must not be cast out."""
+MOST_STEPS, SMALLEST_STEP = 40, 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,13 @@ def settle(planes: Planes, facets: Facets, T: FloatArray, reaches_m: Sequence[fl
 
 def fit(planes: Planes, facets: Facets, T: FloatArray, pivot_m: FloatArray) -> Fit:
     """The best T near a start that is right to a few centimetres. `pivot_m` (3,) is in the planes' frame."""
-    width = WIDEST_M
+    width, doubt = WIDEST_M, FIRST_SCATTER_M
     for _ in range(MOST_STEPS):
         triangle, distance = match(planes, facets, T, width)
-        weight, noise = _random_effects(planes, triangle, distance, width)
+        weight, noise = _random_effects(planes, triangle, distance, width, doubt)
         T, covariance, step = _step(planes, facets, T, triangle, distance, weight, pivot_m, PRIOR)
-        settled = width <= max(NARROWEST_M, TUKEY * noise) and step < SMALLEST_STEP
-        width = max(NARROWEST_M, TUKEY * noise, NARROWING * width)
+        settled = doubt <= LEAST_SCATTER_M and width <= max(NARROWEST_M, TUKEY * noise) and step < SMALLEST_STEP
+        width, doubt = max(NARROWEST_M, TUKEY * noise, NARROWING * width), max(LEAST_SCATTER_M, NARROWING * doubt)
         if settled:
             break
     used = weight > 0
@@ -66,22 +70,23 @@ def fit(planes: Planes, facets: Facets, T: FloatArray, pivot_m: FloatArray) -> F
 
 
 def _random_effects(
-    planes: Planes, triangle: IntArray, distance: FloatArray, width_m: float
+    planes: Planes, triangle: IntArray, distance: FloatArray, width_m: float, doubt_m: float
 ) -> tuple[FloatArray, float]:
-    """Weight (K,) of each facet in 1/m^2, and the noise of a single one in metres."""
+    """Weight (K,) of each facet in 1/m^2, and the noise of a single one in metres. Faces are taken to scatter by
+    `doubt_m` at least."""
     rows = np.flatnonzero(triangle >= 0)
     weight = np.zeros(len(triangle))
     if len(rows) == 0:
         return weight, width_m
-    off, face = distance[rows], planes.face[triangle[rows]]
+    off, face = distance[rows], planes.coplanar[triangle[rows]]
     point = _biweight(off / width_m)
-    count = np.bincount(face, point, len(planes.face_area_m2))
+    count = np.bincount(face, point, int(planes.coplanar.max()) + 1)
     mean = np.bincount(face, point * off, len(count)) / np.maximum(count, 1e-9)
     # Scatter and noise show on the faces that were seen best: those of few points are noise themselves.
     best = count >= max(3.0, min(200.0, float(np.partition(count, -20)[-20:].min()) if len(count) > 20 else 3.0))
     noise = NORMAL_MAD * float(np.median(np.abs(off - mean[face])[best[face]])) if best[face].any() else width_m
-    scatter = max(LEAST_SCATTER_M, NORMAL_MAD * float(np.median(np.abs(mean[best])))) if best.any() else width_m
-    variance = scatter**2 + noise**2 / np.maximum(count, 1e-9)
+    scatter = max(doubt_m, NORMAL_MAD * float(np.median(np.abs(mean[best])))) if best.any() else width_m
+    variance = scatter**2 * (1.0 + SMALL_FACE / np.maximum(count, 1e-9)) + noise**2 / np.maximum(count, 1e-9)
     share = _biweight(mean / (TUKEY * np.sqrt(variance))) / variance / np.maximum(count, 1e-9)
     weight[rows] = point * np.where(count > 3.0, share, 0.0)[face]
     return weight, noise

@@ -19,6 +19,7 @@ SMALLEST_FACE_M2 = 0.02
 """Smaller faces (fittings, chamfers) cost time and fix nothing."""
 MARGIN_M = 0.02
 """How far beside a triangle a point may project and still belong to it."""
+LEVEL_COS = 0.995
 SAME_WAY = np.cos(np.radians(25.0))
 """Normals that agree better than this face the same way."""
 
@@ -28,8 +29,9 @@ class Planes:
     """T triangles with the grid that finds them, in the site frame relative to `centre_m`.
 
     corners: (T, 3, 3). plane: (T, 4) unit normal and offset, n x + d = 0. edge: (T, 3, 4) the same for the sides,
-    positive inside. sided: (T,) whether the normal is known to point out of a closed body. face: (T,) the plane face
-    that the triangle is part of; face_element: (F,) its element; face_area_m2: (F,). Cell c of the grid lists
+    positive inside. element: (T,) whose they are. sided: (T,) whether the normal is known to point out of a closed
+    body. face: (T,) the plane face that the triangle is part of; face_area_m2: (F,). coplanar: (T,) the plane that it
+    shares with other elements' faces. Cell c of the grid lists
     `items[first[c] : first[c + 1]]`.
     """
 
@@ -37,9 +39,10 @@ class Planes:
     corners: FloatArray
     plane: FloatArray
     edge: FloatArray
+    element: IntArray
     sided: npt.NDArray[np.bool_]
     face: IntArray
-    face_element: IntArray
+    coplanar: IntArray
     face_area_m2: FloatArray
     corner: FloatArray
     shape: IntArray
@@ -57,7 +60,7 @@ def planes_of(mesh: Mesh, reach_m: float, smallest_face_m2: float = SMALLEST_FAC
     face = _faces(mesh, offset)
     area = np.bincount(face, weights=mesh.areas)
     kept = (area[face] >= smallest_face_m2) & (mesh.areas > 1e-9)
-    _, first, of = np.unique(face[kept], return_index=True, return_inverse=True)
+    of = np.unique(face[kept], return_inverse=True)[1].reshape(-1)
     corners, normal, offset, element = corners[kept], mesh.normals[kept], offset[kept], mesh.element[kept]
     lowest, highest = corners.min(axis=(0, 1)) - reach_m, corners.max(axis=(0, 1)) + reach_m
     cell = max(0.25, reach_m, float(np.prod(highest - lowest) / MOST_CELLS) ** (1 / 3))
@@ -69,9 +72,10 @@ def planes_of(mesh: Mesh, reach_m: float, smallest_face_m2: float = SMALLEST_FAC
         corners=corners,
         plane=plane,
         edge=edge_planes(corners, normal),
+        element=element.astype(np.int32),
         sided=closed_bodies(mesh)[element],
         face=of.astype(np.int32),
-        face_element=element[first],
+        coplanar=_coplanar(normal, offset),
         face_area_m2=np.bincount(of, mesh.areas[kept]).astype(np.float64),
         corner=lowest,
         shape=shape,
@@ -127,10 +131,21 @@ def closed_bodies(mesh: Mesh) -> npt.NDArray[np.bool_]:
 
 
 def _faces(mesh: Mesh, offset: FloatArray) -> IntArray:
-    """(T,) triangles of one element in one plane share a number."""
-    key = np.column_stack([mesh.element, np.round(mesh.normals * 50), np.round(offset * 50)]).astype(np.int64)
+    """(T,) triangles of one element in one plane share a number, and so do all level ones at one height: bare ground a
+    little under the ground floor would otherwise speak for every slab of it."""
+    level = np.abs(mesh.normals[:, 2]) > LEVEL_COS
+    element = np.where(level, -1, mesh.element)
+    fine = np.where(level, 200, 50)
+    key = np.column_stack([element, np.round(mesh.normals * 50), np.round(offset * fine)]).astype(np.int64)
     face: IntArray = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
     return face
+
+
+def _coplanar(normal: FloatArray, offset: FloatArray) -> IntArray:
+    """(T,) triangles in one plane share a number: where a roof and its rafters are flush, no point tells them apart."""
+    key = np.column_stack([np.round(normal * 50), np.round(offset * 200)]).astype(np.int64)
+    plane: IntArray = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
+    return plane
 
 
 def edge_planes(corners: FloatArray, normal: FloatArray) -> FloatArray:

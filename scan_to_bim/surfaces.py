@@ -26,7 +26,7 @@ from scan_to_bim.register_planes import Planes, edge_planes, in_triangle, planes
 
 Float32Array = npt.NDArray[np.float32]
 
-SAMPLING_VERSION = 1
+SAMPLING_VERSION = 3
 """Raised with every change to how a model is sampled, so that older cache files no longer count."""
 PITCH_M = 0.1
 MIN_SAMPLES, MAX_SAMPLES = 120, 4000
@@ -108,7 +108,7 @@ def sample_surfaces(mesh: Mesh) -> Surfaces:
     free = _free_radius(RayCaster(corners), mesh.element, xyz, normal, element)
     planes = planes_of(mesh, REACH_M, smallest_face_m2=0.0)
     hidden = _hidden(
-        xyz, normal, element, planes.plane, planes.edge, planes.face_element[planes.face], planes.corner, planes.shape,
+        xyz, normal, element, planes.plane, planes.edge, planes.element, planes.corner, planes.shape,
         planes.cell_m, planes.first, planes.items,
     )  # fmt: skip
     face, face_normal = _faces(normal, element)
