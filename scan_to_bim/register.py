@@ -33,7 +33,8 @@ from scan_to_bim.survey import Survey
 
 SPACING_M = 0.25
 MOST_SEARCHED = 60_000
-SURFACE_SAMPLES = 30_000
+SURFACE_SAMPLES, LOOKED_FOR = 30_000, 10_000
+"""Points of the model that are correlated with the scan, and that rays are held against."""
 WIDE_REACH_M, NEAR_REACH_M = 0.5, 0.15
 ROUGH, FINER = (0.5, 0.5, 0.3, 0.3, 0.2), (0.15, 0.1, 0.07, 0.05)
 CLOSE = (0.02, 0.015)
@@ -42,7 +43,7 @@ MOST_RIVAL = 0.8
 LAST = (0.08, 0.05, 0.05, 0.04)
 FIRST_LOOK, SECOND_LOOK, THIRD_LOOK = 800, 2_000, 6_000
 """Facets that a candidate is tried with: every one, the better ones, the few that remain."""
-SETTLED, COMPARED = 80, 24
+SETTLED, COMPARED = 60, 24
 """Candidates that are settled, and that are compared with one another."""
 APART_M = 0.1
 """Places that put every scanner within this of one another are the same place."""
@@ -77,6 +78,7 @@ class Scene:
     near: Planes
     wide: Planes
     surface: Facets
+    looked_for: Facets
     anchors: FloatArray = field(repr=False)
 
     def to_site(self, T: FloatArray) -> FloatArray:
@@ -87,7 +89,7 @@ class Scene:
         return _shift(-self.near.centre_m) @ T_site_scan @ _shift(self.survey.centre_m)
 
     def judge(self, T: FloatArray) -> Place:
-        return judge_place(self.near, self.surface, self.facets, self.weight, self.survey, T)
+        return judge_place(self.near, self.looked_for, self.facets, self.weight, self.survey, T)
 
 
 def register(scene: Scene) -> Registration:
@@ -185,6 +187,7 @@ def scene_of(mesh: Mesh, survey: Survey, every: Facets) -> Scene:
         near=near,
         wide=planes_of(mesh, WIDE_REACH_M),
         surface=spread(near, SURFACE_SAMPLES),
+        looked_for=spread(near, LOOKED_FOR),
         anchors=survey.origins_m if len(survey.origins_m) else corners,
     )
 

@@ -34,6 +34,7 @@ TALL_M = 1.2
 LATTICE_FILL = 0.08
 """A scaffold's tubes fill a small share of the box around them."""
 LATTICE_M = 3.0
+UPRIGHT_Z = 0.3
 FORMWORK_M = (0.02, 0.16)
 """How far before a planned face its formwork stands."""
 FORMWORK_SHARE = 0.5
@@ -49,8 +50,9 @@ def unexplained(
     left = xyz[~_explained(xyz, surfaces, stands[surfaces.element])]
     left = left[~_ground(left)]
     group = _groups(left)
+    faces = _upright_faces(surfaces)
     found = [
-        _described(left[group == number], surfaces, step)
+        _described(left[group == number], surfaces.centre_m, faces, step)
         for number, count in enumerate(np.bincount(group))
         if count >= LEAST_POINTS
     ]
@@ -104,6 +106,15 @@ def _components(pairs: npt.NDArray[np.intp], count: int) -> IntArray:
 
 
 @dataclass(frozen=True)
+class _Faces:
+    """Upright planned surface, ready to be searched: points (N, 3) and unit normals (N, 3)."""
+
+    tree: cKDTree
+    xyz: FloatArray
+    normal: FloatArray
+
+
+@dataclass(frozen=True)
 class _Shape:
     low: FloatArray
     high: FloatArray
@@ -114,19 +125,19 @@ class _Shape:
         return self.high - self.low
 
 
-def _described(xyz: FloatArray, surfaces: Surfaces, step: int) -> Unexplained | None:
+def _described(xyz: FloatArray, centre_m: FloatArray, faces: _Faces, step: int) -> Unexplained | None:
     low, high = np.percentile(xyz, [1, 99], axis=0)
     shape = _Shape(low, high, _fill(xyz))
     if shape.extent.max() < LEAST_EXTENT_M:
         return None
-    bounds = low + surfaces.centre_m, high + surfaces.centre_m
+    bounds = low + centre_m, high + centre_m
     corners = tuple(tuple(round(float(v), 3) for v in corner) for corner in bounds)
-    return Unexplained(_kind(xyz, shape, surfaces), corners, step * len(xyz))  # type: ignore[arg-type]
+    return Unexplained(_kind(xyz, shape, faces), corners, step * len(xyz))  # type: ignore[arg-type]
 
 
-def _kind(xyz: FloatArray, shape: _Shape, surfaces: Surfaces) -> str:
+def _kind(xyz: FloatArray, shape: _Shape, faces: _Faces) -> str:
     extent = shape.extent
-    if _sheet_share(xyz, surfaces) > FORMWORK_SHARE and extent.max() > FORMWORK_EXTENT_M:
+    if _sheet_share(xyz, faces) > FORMWORK_SHARE and extent.max() > FORMWORK_EXTENT_M:
         return "formwork"
     if extent[2] > TALL_M and extent[:2].max() < TUBE_M:
         return "scaffold"
@@ -141,14 +152,19 @@ def _fill(xyz: FloatArray) -> float:
     return float(len(cells) / np.prod(np.ptp(cells, axis=0) + 1.0))
 
 
-def _sheet_share(xyz: FloatArray, surfaces: Surfaces) -> float:
+def _upright_faces(surfaces: Surfaces) -> _Faces:
+    upright = np.abs(surfaces.normal[:, 2]) < UPRIGHT_Z
+    xyz = surfaces.xyz[upright]
+    return _Faces(cKDTree(xyz), xyz, surfaces.normal[upright].astype(np.float64))
+
+
+def _sheet_share(xyz: FloatArray, faces: _Faces) -> float:
     """Share of the points that stand just before an upright planned face."""
-    upright = np.flatnonzero(np.abs(surfaces.normal[:, 2]) < 0.3)
-    if not len(upright):
+    if not len(faces.xyz):
         return 0.0
     near = xyz[:: max(1, len(xyz) // 500)]
-    distance, nearest = cKDTree(surfaces.xyz[upright]).query(near, distance_upper_bound=FORMWORK_M[1] + 0.2)
+    distance, nearest = faces.tree.query(near, distance_upper_bound=FORMWORK_M[1] + 0.2)
     within = np.isfinite(distance)
-    face = upright[np.where(within, nearest, 0)]
-    off = np.einsum("ni,ni->n", near - surfaces.xyz[face], surfaces.normal[face].astype(np.float64))
+    face = np.where(within, nearest, 0)
+    off = np.einsum("ni,ni->n", near - faces.xyz[face], faces.normal[face])
     return float((within & (np.abs(off) > FORMWORK_M[0]) & (np.abs(off) < FORMWORK_M[1])).mean())

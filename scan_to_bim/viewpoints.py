@@ -21,7 +21,7 @@ EYE_M = 1.6
 RANGE_M = 25.0
 GRID_M = 2.0
 ROOM_M = 0.4
-MOST_PLACES, MOST_SAMPLES = 300, 3_000
+MOST_PLACES, MOST_SAMPLES = 200, 2_000
 MOST_VIEWPOINTS = 5
 LEAST_GAIN = 0.04
 """A place that shows less than this share of what is unjudged is not worth the walk."""

@@ -23,6 +23,8 @@ MAX_WINDOW = 5
 MIN_FREE_M = 0.003
 """A sample that another surface crosses nearer than this is not asked."""
 LEAST_RANGE_M = 0.3
+LOOKS_PER_SAMPLE = 6
+"""Room that is made for looks at first; where there are more, the pass is repeated."""
 SURE_RETURN_COS, SURE_RETURN_SHARE = 0.3, 0.75
 """A surface that faces the scanner at least so much, within this share of its reach, would have sent an echo."""
 
@@ -75,7 +77,7 @@ def placed(survey: Survey, T_site_scan: FloatArray, centre_m: FloatArray) -> Pla
 def look(surfaces: Surfaces, survey: Survey, at: Placed) -> Looks:
     """Every ray that tells of a sample."""
     reach = np.array([_reach(survey, s) for s in range(len(survey.origins_m))])
-    capacity = 2 * len(surfaces.xyz)
+    capacity = LOOKS_PER_SAMPLE * len(surfaces.xyz)
     while True:
         integers = np.empty((capacity, 3), dtype=np.int32)
         floats = np.empty((capacity, 3), dtype=np.float32)
