@@ -120,7 +120,10 @@ def test_every_option_of_compare_is_explained_in_the_guide() -> None:
     assert not {o for o in options if o.startswith("--") and o not in page}
 
 
-@pytest.mark.parametrize("page", ["README", "docs/guide/reading-a-verdict"])
+PAGES = ["README", *(f"docs/guide/{name}" for name in ("reading-a-verdict", "progress", "quality", "epochs"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_chinese_pages_are_the_equals_of_the_english_ones(page: str) -> None:
     english, chinese = text(ROOT / f"{page}.md"), text(ROOT / f"{page}.zh-CN.md")
     for pattern in (r"^#+ ", r"^\|", r"^```", r"^!\[", r"^- "):
