@@ -13,10 +13,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from benchmarks.calibration import _calibration_error
+from bim.errors import CannotPlace
 from bim.frames import FloatArray, rotation_vector, transform
 from bim.ifc import read_building
 from bim.mesh import Mesh
-from scan_to_bim.pipeline import compare
+from bim.model import Building
+from scan_to_bim.pipeline import Pose, compare
 from scan_to_bim.report.contract import json_bytes, to_json
 from scan_to_bim.result import Registration, Report
 
@@ -38,7 +40,11 @@ def measure(shared: Path) -> dict[str, Any]:
     for name, model in CASES.items():
         building = read_building([shared / "data/ifc" / f"{model}.ifc"])
         folder = shared / "data/cases" / name
-        report = compare(building, [folder / "scan.laz"], folder / "stations.csv")
+        try:
+            report = compare(building, [folder / "scan.laz"], folder / "stations.csv")
+        except CannotPlace as refusal:
+            cases[name] = {"refused": str(refusal)}
+            continue
         cases[name] = _scored(shared, report, folder)
         said += _said(report, json.loads((folder / "truth.json").read_text(encoding="utf-8")))
         if (folder / "scan.e57").exists():
@@ -69,11 +75,15 @@ def _room(shared: Path) -> dict[str, Any]:
     xyz = laspy.read(path).xyz
     xyz = xyz[:: max(1, len(xyz) // ROOM_POINTS)]
     surface = cKDTree(_sampled(building.mesh, xyz))
-    reports = {"auto": compare(building, [path]), "identity": compare(building, [path], pose="identity")}
-    return {pose: _placed(report, surface, xyz) for pose, report in reports.items()}
+    poses: tuple[Pose, ...] = ("auto", "identity")
+    return {str(pose): _placed(building, path, pose, surface, xyz) for pose in poses}
 
 
-def _placed(report: Report, surface: Any, xyz: FloatArray) -> dict[str, Any]:
+def _placed(building: Building, path: Path, pose: Pose, surface: Any, xyz: FloatArray) -> dict[str, Any]:
+    try:
+        report = compare(building, [path], pose=pose)
+    except CannotPlace as refusal:
+        return {"refused": str(refusal)}
     at = transform(report.registration.T_site_scan, xyz)
     distance_m, _ = surface.query(at, distance_upper_bound=0.1)
     return {

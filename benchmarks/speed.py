@@ -15,14 +15,14 @@ import laspy
 import numpy as np
 
 from benchmarks.simulated_sites import make_site
-from bim.frames import transform
+from bim.frames import FloatArray, IntArray, transform
 from bim.ifc import read_building
 from bim.mesh import Mesh
-from scan_to_bim.clouds import write_las
 
 MODEL = "BimWhale_LargeBuilding"
 STATIONS, PULSES, SEED = 20, 24_000_000, 30_000
 ROUNDS = 3
+NO_TRIANGLES = np.empty((0, 3), dtype=np.int32)
 DECODE = """
 import sys, laspy
 with laspy.open(sys.argv[1], laz_backend=laspy.LazBackend.Lazrs) as reader:
@@ -80,29 +80,29 @@ def _distances(mesh: Mesh, case: Path, folder: Path) -> dict[str, Command]:
     program = shutil.which("CloudCompare")
     if program is None:
         return {}
-    _write_cloud(case, folder / "scan.las")
-    _write_mesh(mesh, folder / "mesh.ply")
-    loading = [program, "-SILENT", "-AUTO_SAVE", "OFF", "-O", str(folder / "scan.las")]
+    _write_cloud(case, folder / "scan.ply")
+    _write_ply(folder / "mesh.ply", mesh.vertices, mesh.triangles)
+    loading = [program, "-SILENT", "-AUTO_SAVE", "OFF", "-O", str(folder / "scan.ply")]
     loading += ["-O", str(folder / "mesh.ply")]
     return {"cloudcompare": [*loading, "-C2M_DIST"], "cloudcompare_loading": loading}
 
 
 def _write_cloud(case: Path, path: Path) -> None:
     truth = json.loads((case / "truth.json").read_text(encoding="utf-8"))
-    scan = laspy.read(case / "scan.laz")
-    write_las(path, transform(np.array(truth["scan_to_model"]), scan.xyz), np.asarray(scan.point_source_id, np.int32))
+    _write_ply(path, transform(np.array(truth["scan_to_model"]), laspy.read(case / "scan.laz").xyz), NO_TRIANGLES)
 
 
-def _write_mesh(mesh: Mesh, path: Path) -> None:
-    """Binary PLY, as http://paulbourke.net/dataformats/ply has it."""
+def _write_ply(path: Path, vertices: FloatArray, triangles: IntArray) -> None:
+    """Binary PLY, as http://paulbourke.net/dataformats/ply has it; not every build of CloudCompare reads LAS."""
     header = (
         "ply\nformat binary_little_endian 1.0\n"
-        f"element vertex {len(mesh.vertices)}\nproperty double x\nproperty double y\nproperty double z\n"
-        f"element face {len(mesh.triangles)}\nproperty list uchar int vertex_indices\nend_header\n"
+        f"element vertex {len(vertices)}\nproperty float x\nproperty float y\nproperty float z\n"
     )
-    faces = np.empty(len(mesh.triangles), dtype=[("count", "u1"), ("corners", "<i4", 3)])
-    faces["count"], faces["corners"] = 3, mesh.triangles
-    path.write_bytes(header.encode() + mesh.vertices.astype("<f8").tobytes() + faces.tobytes())
+    if len(triangles):
+        header += f"element face {len(triangles)}\nproperty list uchar int vertex_indices\n"
+    faces = np.empty(len(triangles), dtype=[("count", "u1"), ("corners", "<i4", 3)])
+    faces["count"], faces["corners"] = 3, triangles
+    path.write_bytes(f"{header}end_header\n".encode() + vertices.astype("<f4").tobytes() + faces.tobytes())
 
 
 def _spent(command: Command, folder: Path) -> Spent:
