@@ -29,6 +29,13 @@ with laspy.open(sys.argv[1], laz_backend=laspy.LazBackend.Lazrs) as reader:
     for chunk in reader.chunk_iterator(1_000_000):
         chunk.X, chunk.Y, chunk.Z, chunk.point_source_id
 """
+LAUNCH = """
+import json, resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"cpu_s": used.ru_utime + used.ru_stime, "peak_bytes": 1024 * used.ru_maxrss}))
+"""
+"""A small process in between: a program's peak memory begins at that of the process which started it."""
 
 Command = Sequence[str]
 Spent = dict[str, float]
@@ -108,9 +115,7 @@ def _write_ply(path: Path, vertices: FloatArray, triangles: IntArray) -> None:
 def _spent(command: Command, folder: Path) -> Spent:
     """Processor seconds of a program with its children, and the peak memory of the largest of them."""
     environment = os.environ | {"SITEWRIGHT_CACHE_DIR": str(folder / "cache"), "QT_QPA_PLATFORM": "offscreen"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return {"cpu_s": usage.ru_utime + usage.ru_stime, "peak_bytes": 1024 * usage.ru_maxrss}
+    launcher = [sys.executable, "-c", LAUNCH, *command]
+    output = subprocess.run(launcher, env=environment, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603
+    spent: Spent = json.loads(output)
+    return spent
