@@ -66,8 +66,8 @@ class NoConfidentPlace(CannotPlace):
 class Scene:
     """A scan and a model made ready to be laid over each other.
 
-    The scan's frame is relative to `survey.centre_m`, the model's to `near.centre_m`. anchors: (A, 3) points of the
-    scan that stand for all of it: the scanners, or the corners of the scan where they are unknown.
+    The scan's frame is relative to `survey.centre_m`, the model's to `near.centre_m`. anchors: (A, 3) the
+    scanners, or the corners of the scan where they are unknown; outline: (B, 3) both: places differ where these do.
     """
 
     survey: Survey
@@ -80,6 +80,7 @@ class Scene:
     surface: Facets
     looked_for: Facets
     anchors: FloatArray = field(repr=False)
+    outline: FloatArray = field(repr=False)
 
     def to_site(self, T: FloatArray) -> FloatArray:
         """T_site_scan (4, 4) of a pose between the two centred frames."""
@@ -189,6 +190,8 @@ def scene_of(mesh: Mesh, survey: Survey, every: Facets) -> Scene:
         surface=spread(near, SURFACE_SAMPLES),
         looked_for=spread(near, LOOKED_FOR),
         anchors=survey.origins_m if len(survey.origins_m) else corners,
+        # A scanner in the middle of a room stays where it is when the room is turned round.
+        outline=np.concatenate([survey.origins_m, corners]),
     )
 
 
@@ -211,10 +214,10 @@ def _places(scene: Scene, up: FloatArray) -> list[Place]:
     rough.sort(key=lambda T: -_overlap(scene.near, second, T, FINER[-1]))
     kept: list[FloatArray] = []
     for T in rough:
-        if len(kept) < COMPARED and all(displacement(T, other, scene.anchors) > APART_M for other in kept):
+        if len(kept) < COMPARED and all(displacement(T, other, scene.outline) > APART_M for other in kept):
             kept.append(T)
     places = [scene.judge(settle(scene.near, third, T, LAST)) for T in kept]
-    return distinct(sorted(places, key=lambda place: -place.share), scene.anchors, APART_M)
+    return distinct(sorted(places, key=lambda place: -place.share), scene.outline, APART_M)
 
 
 def _proposals(scene: Scene, up: FloatArray) -> list[FloatArray]:
@@ -245,7 +248,7 @@ def _nudged(scene: Scene, places: Sequence[Place]) -> list[Place]:
     beside = [settle(scene.near, scene.samples[1], _shift(step) @ places[0].T, FINER) for step in steps]
     judged = [scene.judge(settle(scene.near, scene.samples[2], T, LAST)) for T in beside]
     best = max([places[0], *judged], key=lambda place: place.share)
-    return distinct([best, *places, *judged], scene.anchors, APART_M)
+    return distinct([best, *places, *judged], scene.outline, APART_M)
 
 
 def _decide(scene: Scene, places: Sequence[Place], method: str) -> Registration:
@@ -271,7 +274,8 @@ def _decide(scene: Scene, places: Sequence[Place], method: str) -> Registration:
             "scan more of what tells them apart, or give --pose or --pairs",
             candidates,
         )
-    T, rival = _levelled(scene, best.T)
+    pivot = transform(best.T, scene.anchors).mean(axis=0)
+    result, rival = _levelled(scene, fit(scene.near, scene.every, best.T, pivot), pivot)
     if rival > MOST_RIVAL:
         raise NoConfidentPlace(
             f"the scan fits two heights a few centimetres apart, the other {rival:.0%} as well",
@@ -279,17 +283,16 @@ def _decide(scene: Scene, places: Sequence[Place], method: str) -> Registration:
             "scan another storey or level, or give --pose or --pairs",
             candidates,
         )
-    pivot = transform(T, scene.anchors).mean(axis=0)
-    result = fit(scene.near, scene.every, T, pivot)
     return _registration(scene, result, pivot, method, least, candidates)
 
 
-def _levelled(scene: Scene, T: FloatArray) -> tuple[FloatArray, float]:
-    """The pose moved to the height at which most levels agree, and how nearly another height does as well."""
-    up_m, rival = level_modes(scene.near, scene.facets, T)
+def _levelled(scene: Scene, found: Fit, pivot: FloatArray) -> tuple[Fit, float]:
+    """The fit at the height at which most levels agree, and how nearly another height does as well."""
+    up_m, rival = level_modes(scene.near, scene.facets, found.T)
     if abs(up_m) > NEAR_LEVEL_M:
-        T = settle(scene.near, scene.samples[2], _shift(np.array([0.0, 0.0, up_m])) @ T, CLOSE)
-    return T, rival
+        T = settle(scene.near, scene.samples[2], _shift(np.array([0.0, 0.0, up_m])) @ found.T, CLOSE)
+        found = fit(scene.near, scene.every, T, pivot)
+    return found, rival
 
 
 def _registration(

@@ -33,7 +33,7 @@ LEAST_STANDING = 0.3
 LOOKED_THROUGH_M = 0.1
 GRAZING = 0.2
 LEVEL_STEP_M, LEVEL_STEPS, LEVEL_AGREES_M, LEVEL_COS = 0.01, 12, 0.008, 0.9
-MOST_OF_A_LEVEL = 2.5
+MOST_OF_A_LEVEL, LEAST_OF_A_LEVEL = 2.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,23 @@ def level_modes(planes: Planes, facets: Facets, T: FloatArray) -> tuple[float, f
     floor that is there, must not outvote the others.
     """
     steps = np.arange(-LEVEL_STEPS, LEVEL_STEPS + 1)
-    score = np.array([_agreeing_levels(planes, facets, T, LEVEL_STEP_M * step) for step in steps])
+    count = np.array([_facets_by_level(planes, facets, T, LEVEL_STEP_M * step) for step in steps])
+    # The tail of a level's noise is no second place for it.
+    seen = (count >= LEAST_FACETS) & (count >= LEAST_OF_A_LEVEL * count.max(axis=0))
+    score = np.minimum(np.where(seen, np.log1p(count / FACETS_PER_WITNESS), 0.0), MOST_OF_A_LEVEL).sum(axis=1)
     best = int(score.argmax())
     apart = np.abs(steps - steps[best]) > 1
     return float(LEVEL_STEP_M * steps[best]), float(score[apart].max() / max(score[best], 1e-9))
 
 
-def _agreeing_levels(planes: Planes, facets: Facets, T: FloatArray, up_m: float) -> float:
+def _facets_by_level(planes: Planes, facets: Facets, T: FloatArray, up_m: float) -> npt.NDArray[np.intp]:
+    """(F,) facets that lie on each level face when the pose is moved up."""
     moved = T.copy()
     moved[2, 3] += up_m
     triangle, _ = match(planes, facets, moved, LEVEL_AGREES_M)
     triangle = triangle[triangle >= 0]
-    count = np.bincount(planes.face[triangle[np.abs(planes.plane[triangle, 2]) > LEVEL_COS]])
-    return float(np.minimum(np.log1p(count[count >= LEAST_FACETS] / FACETS_PER_WITNESS), MOST_OF_A_LEVEL).sum())
+    level = triangle[np.abs(planes.plane[triangle, 2]) > LEVEL_COS]
+    return np.bincount(planes.face[level], minlength=len(planes.face_area_m2))
 
 
 def confidence_of(least_margin: float) -> float:
