@@ -6,13 +6,13 @@ many points it has. The right place explains nearly everything that any other ex
 where no place is right, each explains things by chance that the others do not.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.stats import norm
 
 from bim.frames import FloatArray, IntArray, transform
 from scan_to_bim.register_facets import BoolArray, Facets
@@ -121,7 +121,7 @@ def _facets_by_level(planes: Planes, facets: Facets, T: FloatArray, up_m: float)
 
 
 def confidence_of(least_margin: float) -> float:
-    return float(norm.cdf(least_margin))
+    return 0.5 * math.erfc(-least_margin / math.sqrt(2.0))
 
 
 def distinct(places: Sequence[Place], anchors: FloatArray, apart_m: float) -> list[Place]:
