@@ -90,7 +90,7 @@ def compare(
         unexplained=left_over,
         next_viewpoints=viewpoints,
         tolerance_m=tolerance_m,
-        assumptions=scan.assumptions,
+        assumptions=(*scan.assumptions, *_assumptions(survey, scan.survey, pose)),
         timing_s=clock.seconds,
         peak_memory_bytes=_peak_memory_bytes(),
     )
@@ -113,6 +113,16 @@ def _registered(building: Building, survey: Survey, facets: Facets, pose: Pose) 
     if isinstance(pose, np.ndarray):
         return refine(scene, pose)
     return register(scene) if pose == "auto" else as_given(scene, np.eye(4))
+
+
+def _assumptions(used: Survey, scanned: Survey, pose: Pose) -> Iterator[str]:
+    if used is not scanned:
+        yield (
+            f"Scanner positions were assumed at {len(used.origins_m)} places over the floors from which the points are"
+            " seen: absent and displaced rest on that, and are less sure."
+        )
+    if isinstance(pose, str) and pose == "identity":
+        yield "The scan was taken as lying in the model's frame; how far a fit would move it counts as its uncertainty."
 
 
 def _growth_axes(building: Building, surfaces: Surfaces) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
