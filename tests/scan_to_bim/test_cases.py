@@ -73,18 +73,19 @@ def test_displacements_are_found_to_millimetres_and_none_is_invented(
     case: tuple[str, Report, Mapping[str, Any]],
 ) -> None:
     _, report, truth = case
-    rows = [(v, t) for v, t in judged(report, truth, assessable=True) if stands(v)]
+    rows = judged(report, truth, assessable=True)
     moved = [np.linalg.norm(shift_m(v) - t["shift"]) for v, t in rows if t["state"] == "displaced"]
-    false = [np.linalg.norm(shift_m(v)) > 0.015 for v, t in rows if t["state"] == "built"]
-    assert min(moved) < 0.003
+    false = [np.linalg.norm(shift_m(v)) > 0.015 for v, t in rows if t["state"] == "built" and stands(v)]
+    # One of fzk's two is shifted within its own plane where no station sees its outline.
+    assert np.mean(np.array(moved) < 0.003) >= 0.5
     assert np.mean(false) <= 0.02
 
 
 def test_half_built_walls_are_measured(case: tuple[str, Report, Mapping[str, Any]]) -> None:
     _, report, truth = case
     rows = judged(report, truth, assessable=True)
-    errors = [abs((v.completion or 0.0) - t["fraction"]) for v, t in rows if t["state"] == "partial" and stands(v)]
-    assert not errors or np.mean(errors) < 0.02
+    errors = [abs((v.completion or 0.0) - t["fraction"]) for v, t in rows if t["state"] == "partial"]
+    assert np.mean(errors) < 0.02
 
 
 def test_every_verdict_carries_its_evidence_and_its_reason(case: tuple[str, Report, Mapping[str, Any]]) -> None:
