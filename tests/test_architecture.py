@@ -17,7 +17,7 @@ from sitewright.cli import app
 from sitewright.settings import Settings, settings_page
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("bim", "scan_to_bim", "sitewright")
+PACKAGES = ("bim", "scan_to_bim", "robots", "site_safety", "web", "sitewright")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

@@ -1,0 +1,1 @@
+"""People, machines and zones, seen by cameras."""
