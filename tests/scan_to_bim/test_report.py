@@ -25,15 +25,17 @@ from bim.frames import is_rigid, rigid
 from bim.mesh import Mesh
 from bim.model import Building, Element, Source, Storey
 from bim.verdict import Deviation, Evidence, Reason, State, Verdict
+from scan_to_bim.pipeline import TOLERANCES
 from scan_to_bim.report.bcf import MAX_SINGLE, TYPES, to_bcf, topics
 from scan_to_bim.report.contract import json_bytes, to_json
 from scan_to_bim.report.deviation_maps import colour, deviation_maps
 from scan_to_bim.report.glb import to_glb
 from scan_to_bim.report.outputs import ifc_targets, write_outputs
 from scan_to_bim.report.page import to_html
-from scan_to_bim.report.plans import plans, section
+from scan_to_bim.report.plans import plans
 from scan_to_bim.report.progress import by_class, by_storey, progress
 from scan_to_bim.report.render import Camera, Paint, draw
+from scan_to_bim.report.sections import section
 from scan_to_bim.report.summary import percent, sure
 from scan_to_bim.report.table import table
 from scan_to_bim.report.words import LOOKS, rgb
@@ -133,7 +135,7 @@ def report(parts=ROOM, names: dict[int, str] | None = None) -> Report:  # type: 
         verdicts=verdicts,
         unexplained=(Unexplained("scaffold", ((0.0, 0.0, 0.0), (1.0, 1.0, 3.0)), 812),),
         next_viewpoints=(Viewpoint((3.0, 2.0, 4.8), "upper", (guid(4),)),),
-        tolerance_m=0.015,
+        tolerances=TOLERANCES,
         assumptions=("The scan has no scanner origins.",),
         timing_s={"total": 1.25},
         peak_memory_bytes=1024,
