@@ -19,7 +19,7 @@ T = TypeVar("T")
 def to_json(value: Any) -> Any:
     """A record, or anything made of records, as JSON values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {_key(field): to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, Enum):
@@ -87,13 +87,18 @@ def _table(value: Any, where: str) -> Any:
     return value.items()
 
 
+def _key(field: "dataclasses.Field[Any]") -> str:
+    """The name that a field travels under: its own, or that of its metadata, where Python keeps the word."""
+    return str(field.metadata.get("key", field.name))
+
+
 @cache
-def _fields(record: Any) -> dict[str, tuple[Any, bool]]:
-    """Type of each field by name, and whether it must be given."""
+def _fields(record: Any) -> dict[str, tuple[str, Any, bool]]:
+    """Name and type of each field by its key, and whether it must be given."""
     hints = get_type_hints(record)
     missing = dataclasses.MISSING
     return {
-        field.name: (hints[field.name], field.default is missing and field.default_factory is missing)
+        _key(field): (field.name, hints[field.name], field.default is missing and field.default_factory is missing)
         for field in dataclasses.fields(record)
     }
 
@@ -102,9 +107,10 @@ def _record(record: Any, value: Any, where: str) -> Any:
     given, fields = dict(_table(value, where)), _fields(record)
     if unknown := sorted(map(str, set(given) - set(fields))):
         raise BadInput(f"unknown {where}.{unknown[0]}", f"one of {', '.join(fields)}", "correct or remove it")
-    if absent := [name for name, (_, needed) in fields.items() if needed and name not in given]:
-        raise BadInput(f"{where} has no {absent[0]}", f"{', '.join(n for n, (_, x) in fields.items() if x)}", "add it")
-    return record(**{name: _read(fields[name][0], item, f"{where}.{name}") for name, item in given.items()})
+    needed = [key for key, (_, _, must) in fields.items() if must]
+    if absent := [key for key in needed if key not in given]:
+        raise BadInput(f"{where} has no {absent[0]}", ", ".join(needed), "add it")
+    return record(**{fields[key][0]: _read(fields[key][1], item, f"{where}.{key}") for key, item in given.items()})
 
 
 def _plain(kind: Any, value: Any, where: str) -> Any:
