@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from bim.errors import BadInput
 from bim.verdict import Reason, Vector
@@ -107,6 +107,8 @@ class Subject:
     element_ids: tuple[str, ...] = ()
     robot_ids: tuple[str, ...] = ()
     camera_id: str | None = None
+    key: str = ""
+    """What is watched, as an alarm names it: seen again while the hazard is open, it is the same hazard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Hazard:
     element_ids: tuple[str, ...]
     robot_ids: tuple[str, ...]
     camera_id: str | None
+    key: str
     opened_by: str
     opened_at: datetime
     due_at: datetime
@@ -254,6 +257,7 @@ def _registered(hazard: Hazard | None, event: Event, deadlines: Deadlines) -> Ha
     return Hazard(
         event.hazard_id, subject.rule, subject.source, subject.level, HazardState.REGISTERED, subject.text,
         subject.storey, subject.zone_id, subject.place_m, subject.element_ids, subject.robot_ids, subject.camera_id,
+        subject.key,
         opened_by=event.by,
         opened_at=event.at,
         due_at=event.due_at or event.at + deadlines.due[subject.level],
@@ -300,8 +304,8 @@ def _incomplete(hazard: Hazard, event: Event) -> str:
     return ""
 
 
-def _changes(hazard: Hazard, event: Event, deadlines: Deadlines) -> dict[str, object]:
-    changes: dict[str, object] = {"state": TO.get(event.deed, hazard.state)}
+def _changes(hazard: Hazard, event: Event, deadlines: Deadlines) -> dict[str, Any]:
+    changes: dict[str, Any] = {"state": TO.get(event.deed, hazard.state)}
     if event.deed not in _BY_THEMSELVES:
         changes |= {"acknowledged_at": hazard.acknowledged_at or event.at}
     if event.deed is Deed.RETURN:
@@ -313,14 +317,14 @@ _BY_THEMSELVES = frozenset({Deed.SEEN, Deed.CLEARED, Deed.ESCALATE, Deed.ADD_EVI
 """Deeds that no person does: they acknowledge nothing."""
 
 
-def _reviewed(hazard: Hazard, event: Event) -> dict[str, object]:
+def _reviewed(hazard: Hazard, event: Event) -> dict[str, Any]:
     """A false alarm ends here, unless people already work on it."""
     ends = event.review == "false" and hazard.state in (HazardState.REGISTERED, HazardState.ASSIGNED)
     closing = {"state": HazardState.CLOSED, "closed_at": event.at, "stop_work": False} if ends else {}
     return {"review": event.review} | closing
 
 
-_CHANGES: Mapping[Deed, Callable[[Hazard, Event], dict[str, object]]] = MappingProxyType({
+_CHANGES: Mapping[Deed, Callable[[Hazard, Event], dict[str, Any]]] = MappingProxyType({
     Deed.SEEN: lambda hazard, event: {"seen_at": event.at, "cleared_at": None},
     Deed.CLEARED: lambda hazard, event: {"cleared_at": event.at},
     Deed.REVIEW: _reviewed,

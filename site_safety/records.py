@@ -78,7 +78,7 @@ def _sequence(kind: Any, value: Any, where: str) -> Any:
         inner = (inner[0],) * len(value)
     if len(inner) != len(value):
         raise _wrong(where, value, f"{len(inner)} values")
-    return get_origin(kind)(_read(each, item, f"{where}[{i}]") for i, (each, item) in enumerate(zip(inner, value)))  # type: ignore[misc]  # noqa: B905
+    return get_origin(kind)(_read(each, item, f"{where}[{i}]") for i, (each, item) in enumerate(zip(inner, value)))  # noqa: B905
 
 
 def _table(value: Any, where: str) -> Any:
