@@ -17,7 +17,7 @@ from bim.ifc import read_building
 from bim.verdict import State
 from scan_to_bim.confidence import Grounds, features
 from scan_to_bim.judge import grounds_of, judge
-from scan_to_bim.pipeline import TOLERANCE_M, weighed
+from scan_to_bim.pipeline import TOLERANCES, weighed
 from scan_to_bim.register_facets import facets_of
 from scan_to_bim.result import PoseUncertainty, Registration
 from scan_to_bim.surfaces import sample_surfaces
@@ -91,8 +91,8 @@ def _cases(shared: Path, seeds: range) -> Iterator[Case]:
             ambiguous=False, uncertainty=PoseUncertainty(surfaces.centre_m, np.diag(POSE_SIGMA**2)),
         )  # fmt: skip
         _, counted, measured = weighed(building, surfaces, survey, facets_of(survey), registration)
-        grounds = grounds_of(building.elements, counted, measured, TOLERANCE_M)
-        verdicts = judge(building.elements, counted, measured, TOLERANCE_M, assumed=False)
+        grounds = grounds_of(building.elements, counted, measured, TOLERANCES)
+        verdicts = judge(building.elements, counted, measured, TOLERANCES, assumed=False)
         yield from zip(grounds, verdicts, truth["elements"], strict=True)
 
 

@@ -94,6 +94,8 @@ def properties_of(verdict: Verdict) -> Iterator[tuple[str, str, str | float | in
             yield f"Shift{axis}_mm", "IfcReal", round(1000.0 * float(shift_m), 3)
         yield "ShiftStandardError_mm", "IfcReal", round(1000.0 * float(deviation.sigma_m), 3)
         yield "WithinTolerance", "IfcBoolean", bool(deviation.within_tolerance)
+        if deviation.clause:
+            yield "ToleranceClause", "IfcText", deviation.clause.en
     yield "Reason", "IfcText", verdict.reason.en
     yield "ReasonZh", "IfcText", verdict.reason.zh
 

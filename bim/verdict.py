@@ -30,6 +30,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why, in both languages of the product: one sentence that a site manager understands."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deviation:
     """As-built minus as-designed, in the site frame. Components that the visible surface cannot fix are 0."""
 
@@ -40,14 +48,8 @@ class Deviation:
     rms_m: float
     p95_m: float
     within_tolerance: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why, in both languages of the product: one sentence that a site manager understands."""
-
-    en: str
-    zh: str
+    clause: Reason | None = None
+    """What allows as much: the clause of a tolerance library; None for the general tolerance."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from numba import njit
 
 from bim.frames import FloatArray
 from bim.model import Element
-from bim.verdict import Deviation, Evidence, Reason, State, Verdict
+from bim.quality.elements import Allowance, Tolerances
+from bim.verdict import Deviation, Evidence, Reason, State, Vector, Verdict
 from scan_to_bim.confidence import Grounds, calibrated
 from scan_to_bim.evidence import Tally
 from scan_to_bim.result import Outcome
@@ -68,27 +69,31 @@ class Measured:
 
 
 def judge(
-    elements: Sequence[Element], counted: Tally, measured: Sequence[Measured], tolerance_m: float, assumed: bool
+    elements: Sequence[Element], counted: Tally, measured: Sequence[Measured], tolerances: Tolerances, assumed: bool
 ) -> tuple[Verdict, ...]:
     """One verdict an element, in order. `assumed`: the scanner's positions are assumptions."""
     chances, parts = _explanations(counted.bins, elements)
+    allowed = [tolerances.allowance(element.ifc_class) for element in elements]
     return tuple(
-        _verdict(element, counts, _grounds(counts, chance, what, tolerance_m), part, what, tolerance_m, assumed)
-        for element, counts, chance, part, what in zip(elements, counted.counts, chances, parts, measured, strict=True)
+        _verdict(element, counts, _grounds(counts, chance, what, may), part, what, may, assumed)
+        for element, counts, chance, part, what, may in zip(
+            elements, counted.counts, chances, parts, measured, allowed, strict=True
+        )
     )
 
 
 def grounds_of(
-    elements: Sequence[Element], counted: Tally, measured: Sequence[Measured], tolerance_m: float
+    elements: Sequence[Element], counted: Tally, measured: Sequence[Measured], tolerances: Tolerances
 ) -> list[Grounds]:
     """What each verdict would rest on, however unsure; `confidence.WEIGHTS` are fitted to these."""
     chances, _ = _explanations(counted.bins, elements)
-    return [_grounds(*each, tolerance_m) for each in zip(counted.counts, chances, measured, strict=True)]
+    allowed = [tolerances.allowance(element.ifc_class) for element in elements]
+    return [_grounds(*each) for each in zip(counted.counts, chances, measured, allowed, strict=True)]
 
 
-def _grounds(counts: npt.NDArray[np.int64], chance: FloatArray, measured: Measured, tolerance_m: float) -> Grounds:
+def _grounds(counts: npt.NDArray[np.int64], chance: FloatArray, measured: Measured, allowance: Allowance) -> Grounds:
     decided = int(counts[Outcome.PRESENT] + counts[Outcome.ABSENT])
-    state = _likeliest(chance, measured, tolerance_m) if decided else State.UNSEEN
+    state = _likeliest(chance, measured, allowance) if decided else State.UNSEEN
     if state is not State.PARTIAL and _agreement(state, counts) < LEAST_AGREEMENT:
         state = State.UNSEEN
     return Grounds(
@@ -97,7 +102,7 @@ def _grounds(counts: npt.NDArray[np.int64], chance: FloatArray, measured: Measur
         decided=decided,
         observable=decided / max(int(counts.sum()), 1),
         agreement=_agreement(state, counts),
-        excess=_excess(measured, tolerance_m),
+        excess=_excess(measured, allowance),
     )
 
 
@@ -107,7 +112,7 @@ def _verdict(
     grounds: Grounds,
     part: FloatArray,
     measured: Measured,
-    tolerance_m: float,
+    allowance: Allowance,
     assumed: bool,
 ) -> Verdict:
     state, confidence = grounds.state, calibrated(grounds, assumed)
@@ -124,29 +129,29 @@ def _verdict(
         observable=grounds.observable,
         confidence=confidence,
         evidence=Evidence(*(int(counts[kind]) for kind in _ORDER)),
-        deviation=_deviation(measured, tolerance_m) if seen and measured.fixed else None,
-        reason=_reason(state, counts, share, measured, tolerance_m),
+        deviation=_deviation(measured, allowance) if seen and measured.fixed else None,
+        reason=_reason(state, counts, share, measured, allowance),
     )
 
 
 _ORDER = (Outcome.PRESENT, Outcome.ABSENT, Outcome.OCCLUDED, Outcome.NOT_COVERED)
 
 
-def _likeliest(chance: FloatArray, measured: Measured, tolerance_m: float) -> State:
+def _likeliest(chance: FloatArray, measured: Measured, allowance: Allowance) -> State:
     built, absent, partial = chance
     if absent > built + partial:
         return State.ABSENT
     if partial > built:
         return State.PARTIAL
-    return State.DISPLACED if _excess(measured, tolerance_m) > 0.0 else State.BUILT
+    return State.DISPLACED if _excess(measured, allowance) > 0.0 else State.BUILT
 
 
-def _excess(measured: Measured, tolerance_m: float) -> float:
+def _excess(measured: Measured, allowance: Allowance) -> float:
     """Standard errors by which the shift exceeds what is allowed; at most 0 where it does not exceed it for sure."""
     if not measured.fixed:
         return -SIGMAS
     size = float(np.linalg.norm(measured.shift_m))
-    within = (size - tolerance_m) / measured.sigma_m
+    within = allowance.governing(_vector(measured.shift_m)).excess_m / measured.sigma_m
     return within if size > SIGMAS * measured.sigma_m else min(within, 0.0)
 
 
@@ -171,15 +176,21 @@ def _completion(
     return 1.0, 1.0 - hidden, 1.0
 
 
-def _deviation(measured: Measured, tolerance_m: float) -> Deviation:
-    x, y, z = (float(v) for v in measured.shift_m)
+def _vector(xyz: FloatArray) -> Vector:
+    x, y, z = (float(v) for v in xyz)
+    return x, y, z
+
+
+def _deviation(measured: Measured, allowance: Allowance) -> Deviation:
+    shift_m = _vector(measured.shift_m)
     return Deviation(
-        translation_m=(x, y, z),
+        translation_m=shift_m,
         rotation_rad=(0.0, 0.0, 0.0),
         sigma_m=measured.sigma_m,
         rms_m=measured.rms_m,
         p95_m=measured.p95_m,
-        within_tolerance=_excess(measured, tolerance_m) <= 0.0,
+        within_tolerance=_excess(measured, allowance) <= 0.0,
+        clause=allowance.governing(shift_m).citation,
     )
 
 
@@ -266,8 +277,9 @@ def _part_that_stands(counts, least, most, present_b, absent_b, loss):  # type: 
 
 
 def _reason(
-    state: State, counts: npt.NDArray[np.int64], share: float | None, measured: Measured, tolerance_m: float
+    state: State, counts: npt.NDArray[np.int64], share: float | None, measured: Measured, allowance: Allowance
 ) -> Reason:
+    held = allowance.governing(_vector(measured.shift_m))
     decided = int(counts[Outcome.PRESENT] + counts[Outcome.ABSENT])
     values = {
         "hit": f"{_percent(counts[Outcome.PRESENT], decided)}",
@@ -277,10 +289,14 @@ def _reason(
         "part": f"{100 * (share or 0.0):.0f}",
         "shift": f"{1000 * float(np.linalg.norm(measured.shift_m)):.0f}",
         "error": f"{1000 * measured.sigma_m:.1f}" if measured.fixed else "–",
-        "tolerance": f"{1000 * tolerance_m:g}",
+        "tolerance": f"{1000 * held.limit_m:g}",
     }
     en, zh = _SENTENCES[state] if measured.fixed or state is not State.BUILT else _UNMEASURED
-    return Reason(en.format(**values), zh.format(**values))
+    cited = held.citation
+    return Reason(
+        en.format(**values, clause=f" mm by {cited.en}" if cited else ""),
+        zh.format(**values, clause=f" 毫米，{cited.zh}" if cited else ""),
+    )
 
 
 def _percent(part: float, whole: float) -> str:
@@ -290,12 +306,12 @@ def _percent(part: float, whole: float) -> str:
 _SENTENCES = {
     State.BUILT: (
         "{hit} of what could be judged stands where the model has it, off by {shift} mm ± {error}"
-        " (allowed {tolerance}).",
-        "可判断部分的 {hit} 位于模型位置，偏差 {shift} 毫米 ± {error}（允许 {tolerance}）。",
+        " (allowed {tolerance}{clause}).",
+        "可判断部分的 {hit} 位于模型位置，偏差 {shift} 毫米 ± {error}（允许 {tolerance}{clause}）。",
     ),
     State.DISPLACED: (
-        "It stands, but {shift} mm ± {error} from where the model has it (allowed {tolerance}).",
-        "已建成，但偏离模型位置 {shift} 毫米 ± {error}（允许 {tolerance}）。",
+        "It stands, but {shift} mm ± {error} from where the model has it (allowed {tolerance}{clause}).",
+        "已建成，但偏离模型位置 {shift} 毫米 ± {error}（允许 {tolerance}{clause}）。",
     ),
     State.PARTIAL: (
         "About {part} % of it stands; rays went through the rest of its place.",

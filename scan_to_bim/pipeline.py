@@ -13,6 +13,7 @@ import numpy as np
 from bim.frames import FloatArray
 from bim.isolation import Limits
 from bim.model import Building
+from bim.quality.elements import Tolerances
 from bim.verdict import State
 from scan_to_bim.assumed_stations import with_assumed_stations
 from scan_to_bim.clouds import SCAN_LIMITS, read_survey
@@ -30,7 +31,7 @@ from scan_to_bim.unexplained import unexplained
 from scan_to_bim.viewpoints import next_viewpoints
 from scan_to_bim.visibility import look, placed
 
-TOLERANCE_M = 0.015
+TOLERANCES = Tolerances(general_m=0.015)
 Pose = Literal["auto", "identity"] | FloatArray
 Progress = Callable[[str, float], None]
 """Called with the name of the step that begins and the share of the work done before it, 0 to 1."""
@@ -41,7 +42,7 @@ def compare(
     scans: Sequence[Path],
     stations: Path | None = None,
     pose: Pose = "auto",
-    tolerance_m: float = TOLERANCE_M,
+    tolerances: Tolerances = TOLERANCES,
     unit_m: float | None = None,
     cache: Path | None = None,
     limits: Limits = SCAN_LIMITS,
@@ -65,7 +66,7 @@ def compare(
         survey = with_assumed_stations(scan.survey, building, registration.T_site_scan)
         findings, counted, measured = weighed(building, surfaces, survey, facets, registration)
     with clock.step("judging", 0.9):
-        verdicts = judge(building.elements, counted, measured, tolerance_m, assumed=survey is not scan.survey)
+        verdicts = judge(building.elements, counted, measured, tolerances, assumed=survey is not scan.survey)
     with clock.step("looking for what is in no model", 0.93):
         stands = np.array([v.state in (State.BUILT, State.PARTIAL, State.DISPLACED) for v in verdicts])
         unjudged = np.array([v.state is State.UNSEEN for v in verdicts])
@@ -89,7 +90,7 @@ def compare(
         verdicts=verdicts,
         unexplained=left_over,
         next_viewpoints=viewpoints,
-        tolerance_m=tolerance_m,
+        tolerances=tolerances,
         assumptions=(*scan.assumptions, *_assumptions(survey, scan.survey, pose)),
         timing_s=clock.seconds,
         peak_memory_bytes=_peak_memory_bytes(),

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bim.frames import FloatArray, IntArray
 from bim.model import Building
+from bim.quality.elements import Tolerances
 from bim.verdict import Vector, Verdict
 
 
@@ -136,7 +137,7 @@ class Report:
     verdicts: tuple[Verdict, ...]
     unexplained: tuple[Unexplained, ...]
     next_viewpoints: tuple[Viewpoint, ...]
-    tolerance_m: float
+    tolerances: Tolerances
     assumptions: tuple[str, ...]
     timing_s: dict[str, float] = field(default_factory=dict)
     peak_memory_bytes: int = 0

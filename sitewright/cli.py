@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bim.isolation import Limits
     from bim.schedule.advance import Progress
     from scan_to_bim.result import Report
+    from scan_to_bim.surface_quality import SurfaceQuality
 
 DEBUG = "SITEWRIGHT_DEBUG"
 
@@ -156,6 +157,14 @@ def compare(
     tolerance_mm: Annotated[
         float | None, typer.Option(min=0.1, help="Allowed deviation; from the settings when left out.")
     ] = None,
+    tolerances: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[IfcClass=]LIBRARY",
+            help="Clauses to hold elements and their faces against: gb_50204_2015, din_18202, aci_117, usibd_loa_30, …"
+            " or a TOML file; several in the order in which they count.",
+        ),
+    ] = None,
     schedule: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Programme of works: what the verdicts mean for it, at --date.")
     ] = None,
@@ -175,9 +184,11 @@ def compare(
 ) -> None:
     """Compare scans of a site with its model; print a table and write the reports that are asked for."""
     from bim.ifc import read_building
+    from bim.quality.elements import chosen_tolerances
     from bim.schedule.summary import summarise
     from scan_to_bim.pipeline import compare as compare_scans
     from scan_to_bim.report.outputs import write_outputs
+    from scan_to_bim.surface_quality import surface_quality
     from sitewright.console import shown_steps
     from sitewright.placement import chosen_pose
     from sitewright.settings import load_settings
@@ -187,13 +198,14 @@ def compare(
     _check_files([*models, *scans, stations, pairs, schedule], [json, html, ifc, bcf, glb])
     day = _day_of(schedule, date)
     place = chosen_pose(pose, pairs, unit_m or 1.0)
+    allowed = chosen_tolerances(tolerances or (), (tolerance_mm or settings.tolerance_mm) / 1000)
     with shown_steps(quiet=quiet) as steps:
         report = compare_scans(
             read_building(models, settings.cache, settings.limits),
             scans=scans,
             stations=stations,
             pose=place,
-            tolerance_m=(tolerance_mm or settings.tolerance_mm) / 1000,
+            tolerances=allowed,
             unit_m=unit_m,
             cache=settings.cache,
             limits=settings.limits,
@@ -201,9 +213,10 @@ def compare(
         )
         progress = _progress(report, schedule, day, settings.limits)
         plan = None if progress is None else summarise(progress)
-        write_outputs(report, json=json, html=html, ifc=ifc, bcf=bcf, glb=glb, plan=plan)
+        surfaces = surface_quality(report) if tolerances else ()
+        write_outputs(report, json=json, html=html, ifc=ifc, bcf=bcf, glb=glb, plan=plan, surfaces=surfaces)
     if not quiet:
-        _print_table(report, language or settings.language, progress)
+        _print_table(report, language or settings.language, progress, surfaces)
     _refuse_displaced(report, max_displaced)
 
 
@@ -249,13 +262,21 @@ def _answer(values: Mapping[str, Any], json: Path | None, quiet: bool) -> None:
         print_values(values)
 
 
-def _print_table(report: "Report", language: "Language", progress: "Progress | None" = None) -> None:
+def _print_table(
+    report: "Report",
+    language: "Language",
+    progress: "Progress | None" = None,
+    surfaces: "Sequence[SurfaceQuality]" = (),
+) -> None:
     from rich.console import Console
 
+    from scan_to_bim.report.surfaces import rows, sentence
     from scan_to_bim.report.table import table
     from sitewright.progress_table import table as progress_table
 
     Console().print(table(report, language))
+    if surfaces:
+        Console().print(sentence(rows(report, surfaces)).to(language))
     if progress is not None:
         Console().print(progress_table(progress, language))
 

@@ -57,6 +57,7 @@ class Tolerance:
     limit_m: float
     lower_m: float
     clause: str
+    clause_zh: str
     source: str
     verified: bool
     """Whether limit and clause were checked against the text of the standard."""
@@ -64,8 +65,8 @@ class Tolerance:
     @property
     def citation(self) -> Reason:
         """Source and clause, and that they are unverified where they are."""
-        cited = f"{self.source}, {self.clause}"
-        return Reason(cited, cited) if self.verified else Reason(f"{cited}; unverified", f"{cited}；未核实")
+        en, zh = f"{self.source}, {self.clause}", f"{self.source} {self.clause_zh}"
+        return Reason(en, zh) if self.verified else Reason(f"{en}; unverified", f"{zh}；未核实")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Clause:
     quantity: Quantity
     classes: tuple[str, ...]
     text: str
+    text_zh: str
     verified: bool
     limit_m: float
     lower_m: float
@@ -139,12 +141,12 @@ class Library:
         its support points, which flatness depends on. Clauses for the predefined type come first, those for any class
         last.
         """
-        bare = ifc_class.removesuffix("StandardCase").removesuffix("ElementedCase")
+        bare = bare_class(ifc_class)
         for name in (f"{bare}.{predefined_type}", bare, ANY):
             for clause in self.clauses:
                 if clause.applies(quantity, name, height_m, length_m):
                     lower, upper = clause.bounds_m(height_m, length_m)
-                    return Tolerance(quantity, upper, lower, clause.text, self.name, clause.verified)
+                    return Tolerance(quantity, upper, lower, clause.text, clause.text_zh, self.name, clause.verified)
         return None
 
     def straightedges_m(self, ifc_class: str) -> tuple[float, ...]:
@@ -152,6 +154,11 @@ class Library:
         spacings = (clause.spacing_m for clause in self.clauses if clause.quantity is Quantity.FLATNESS)
         lengths = sorted({length for spacing in spacings for length in spacing})
         return tuple(each for each in lengths if self.tolerance(Quantity.FLATNESS, ifc_class, length_m=each))
+
+
+def bare_class(ifc_class: str) -> str:
+    """IfcWall for IfcWallStandardCase and IfcWallElementedCase."""
+    return ifc_class.removesuffix("StandardCase").removesuffix("ElementedCase")
 
 
 def assess(value_m: float, sigma_m: float, tolerance: Tolerance) -> Assessment:
@@ -208,7 +215,7 @@ def _parse(path: str) -> Payload:
 
 
 _KEYS: Mapping[str, type | tuple[type, ...]] = MappingProxyType({
-    "quantity": str, "classes": list, "clause": str, "verified": bool, "limit_mm": (int, float),
+    "quantity": str, "classes": list, "clause": str, "clause_zh": str, "verified": bool, "limit_mm": (int, float),
     "lower_mm": (int, float), "share_of_height": (int, float), "height_over_m": (int, float),
     "height_to_m": (int, float), "length_m": (int, float), "spacing_m": list, "limits_mm": list,
 })  # fmt: skip
@@ -239,6 +246,7 @@ def _clause(entry: Mapping[str, Any], verified: bool) -> Clause:
         quantity=quantity,
         classes=tuple(str(each) for each in entry["classes"]),
         text=entry["clause"],
+        text_zh=entry.get("clause_zh", entry["clause"]),
         verified=entry.get("verified", verified),
         limit_m=limit_m,
         lower_m=entry["lower_mm"] / 1000 if "lower_mm" in entry else 0.0 if quantity is Quantity.FLATNESS else -limit_m,

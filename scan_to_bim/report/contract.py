@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -9,13 +10,18 @@ from typing import Any
 from bim.model import Element
 from bim.verdict import Verdict
 from scan_to_bim.report.progress import Progress, by_class, by_storey, progress
+from scan_to_bim.report.surfaces import to_values
 from scan_to_bim.result import Candidate, Registration, Report
+from scan_to_bim.surface_quality import SurfaceQuality
 
 SCHEMA = 1
 
 
-def to_json(report: Report) -> dict[str, Any]:
-    """The report as JSON values. Lengths are metres rounded to a micrometre; what is not finite is null."""
+def to_json(report: Report, surfaces: Sequence[SurfaceQuality] = ()) -> dict[str, Any]:
+    """The report as JSON values. Lengths are metres rounded to a micrometre; what is not finite is null.
+
+    `surfaces`: faces held against the clauses of tolerance libraries.
+    """
     members = list(zip(report.building.elements, report.verdicts, strict=True))
     storeys = [storey.name for storey in report.building.storeys]
     document = {
@@ -23,9 +29,11 @@ def to_json(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "inputs": [asdict(item) for item in report.inputs],
         "registration": _registration(report.registration),
-        "tolerance_m": report.tolerance_m,
+        "tolerance_m": report.tolerances.general_m,
+        "tolerance_libraries": [_library(scope, each.name) for scope, each in report.tolerances.chosen],
         "stations_site_m": report.stations_site_m.tolist(),
         "elements": [_element(element, verdict) for element, verdict in members],
+        "surfaces": to_values(surfaces, report),
         "unexplained": [asdict(item) for item in report.unexplained],
         "next_viewpoints": [asdict(viewpoint) for viewpoint in report.next_viewpoints],
         "progress": {
@@ -41,9 +49,9 @@ def to_json(report: Report) -> dict[str, Any]:
     return cleaned
 
 
-def json_bytes(report: Report) -> bytes:
+def json_bytes(report: Report, surfaces: Sequence[SurfaceQuality] = ()) -> bytes:
     """The document of `to_json` as UTF-8 text that is the same for the same report."""
-    text = json.dumps(to_json(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(to_json(report, surfaces), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     # A name may hold half a surrogate pair; its escape is valid JSON.
     return text.encode("utf-8", "backslashreplace")
 
@@ -53,6 +61,10 @@ def _version() -> str:
         return version("sitewright")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _library(scope: str, name: str) -> dict[str, str]:
+    return {"ifc_class": scope, "library": name}
 
 
 def _element(element: Element, verdict: Verdict) -> dict[str, Any]:

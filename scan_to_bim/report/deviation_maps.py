@@ -39,9 +39,10 @@ class Face:
 
 @dataclass(frozen=True)
 class DeviationMap:
-    """The faces of one element; the colour scale ends at `limit_m` on both sides."""
+    """The faces of one element; the colour scale jumps at `tolerance_m` and ends at `limit_m`, on both sides."""
 
     element: int
+    tolerance_m: float
     limit_m: float
     faces: tuple[Face, ...]
 
@@ -84,12 +85,13 @@ def _map(report: Report, element: int) -> DeviationMap:
     rows = slice(int(first), int(last))
     deviation = samples.deviation_m[rows].astype(np.float64)
     largest = float(np.nanpercentile(np.abs(deviation), 98))
-    limit = float(np.ceil(max(2.0 * report.tolerance_m, largest) / 0.005) * 0.005)
+    tolerance_m = _tolerance_m(report, element)
+    limit = float(np.ceil(max(2.0 * tolerance_m, largest) / 0.005) * 0.005)
     pixels = np.empty((len(deviation), 3), dtype=np.uint8)
     pixels[:] = _UNMEASURED
     pixels[samples.outcome[rows] == Outcome.ABSENT] = _LOOKED_THROUGH
     known = np.isfinite(deviation)
-    pixels[known] = colour(deviation[known], report.tolerance_m, limit)
+    pixels[known] = colour(deviation[known], tolerance_m, limit)
     normal = samples.normal[rows].astype(np.float64)
     spacing = float(np.sqrt(np.mean(samples.area_m2[rows])))
     faces = (
@@ -97,7 +99,13 @@ def _map(report: Report, element: int) -> DeviationMap:
         for side in _sides(normal, samples.area_m2[rows])
         if known[side].sum() >= MIN_MEASURED
     )
-    return DeviationMap(element, limit, tuple(islice(faces, MAX_FACES)))
+    return DeviationMap(element, tolerance_m, limit, tuple(islice(faces, MAX_FACES)))
+
+
+def _tolerance_m(report: Report, element: int) -> float:
+    deviation = report.verdicts[element].deviation
+    allowance = report.tolerances.allowance(report.building.elements[element].ifc_class)
+    return allowance.governing(deviation.translation_m if deviation else (0.0, 0.0, 0.0)).limit_m
 
 
 def _sides(normal: FloatArray, area: npt.NDArray[np.float32]) -> Iterator[Mask]:

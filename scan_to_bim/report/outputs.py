@@ -19,6 +19,7 @@ from scan_to_bim.report.glb import to_glb
 from scan_to_bim.report.page import to_html
 from scan_to_bim.report.words import LOOKS, rgb
 from scan_to_bim.result import Report
+from scan_to_bim.surface_quality import SurfaceQuality
 
 COLOURS = MappingProxyType({state: rgb(LOOKS[state].fill) for state in State})
 """Red, green and blue in 0..1 by which every output shows a state."""
@@ -36,20 +37,21 @@ def write_outputs(
     glb: Path | None = None,
     date: datetime | None = None,
     plan: Summary | None = None,
+    surfaces: Sequence[SurfaceQuality] = (),
 ) -> list[Path]:
     """Write what is asked for; returns the files written, in this order.
 
     Each file is written beside its target and moved in place when all are ready: after an error or an interrupt
     every target is as it was. `date` (aware; now, when it is not given) appears in the page and in BCF topics, `plan`
-    in the page: what the verdicts mean for the programme of works.
+    in the page: what the verdicts mean for the programme of works, `surfaces` in page and JSON: faces and clauses.
     Of several source models each is written on its own, see `ifc_targets`. Raises BadInput where a target cannot be
     written.
     """
     when = date or datetime.now(UTC).replace(microsecond=0)
     writers: list[tuple[Path, Writer]] = []
     for target, content in (
-        (json, lambda: json_bytes(report)),
-        (html, lambda: to_html(report, when, plan)),
+        (json, lambda: json_bytes(report, surfaces)),
+        (html, lambda: to_html(report, when, plan, surfaces)),
         (bcf, lambda: to_bcf(report, when)),
         (glb, lambda: to_glb(report)),
     ):

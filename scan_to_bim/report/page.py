@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from importlib.resources import files
@@ -18,15 +18,20 @@ from bim.verdict import Reason, State, Verdict
 from scan_to_bim.report.deviation_maps import deviation_maps
 from scan_to_bim.report.plans import plans
 from scan_to_bim.report.summary import millimetres, percent, summarise, sure
+from scan_to_bim.report.surfaces import f_number, floors, pictures, rows
+from scan_to_bim.report.surfaces import sentence as assessed_sentence
 from scan_to_bim.report.views import views
 from scan_to_bim.report.words import LOOKS, NO_STOREY, UNEXPLAINED, Phrase, class_word
 from scan_to_bim.result import Report
+from scan_to_bim.surface_quality import SurfaceQuality
 
 MAX_ATTENTION = 100
 """Rows of the lists at the top; the table of all elements has the rest."""
 
 
-def to_html(report: Report, date: datetime, plan: PlanSummary | None = None) -> bytes:
+def to_html(
+    report: Report, date: datetime, plan: PlanSummary | None = None, surfaces: Sequence[SurfaceQuality] = ()
+) -> bytes:
     """The page, in English and in Chinese, with every picture inside. The same report gives the same bytes.
 
     Whatever comes from the model or the scan is text: it is escaped, and a content security policy that names the
@@ -41,6 +46,9 @@ def to_html(report: Report, date: datetime, plan: PlanSummary | None = None) -> 
         plans=plans(report),
         views=views(report),
         maps=deviation_maps(report),
+        assessed=rows(report, surfaces),
+        unflat=pictures(report, surfaces),
+        floors=floors(report, surfaces),
         order={element.global_id: i for i, element in enumerate(report.building.elements)},
         data={"states": _states(), "rows": list(_rows(report))},
         looks=LOOKS,
@@ -66,6 +74,8 @@ def _environment() -> Environment:
         "both": both,
         "base64": lambda data: b64encode(data).decode(),
         "mm": millimetres,
+        "f_number": f_number,
+        "counted": assessed_sentence,
         "sure": sure,
         "class_word": class_word,
         "unexplained": lambda kind: UNEXPLAINED.get(kind, Phrase(kind, kind)),

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bim.errors import BadInput
-from bim.quality.elements import assess_deviation, within_tolerance
+from bim.quality.elements import Tolerances, chosen_tolerances
 from bim.quality.library import ANY, Quantity, Tolerance, assess, read_library, standard, standards
-from bim.verdict import Deviation
 
 GB, DIN, ACI = standard("gb_50204_2015"), standard("din_18202"), standard("aci_117")
 
@@ -85,7 +84,7 @@ def test_what_a_library_does_not_limit_has_no_tolerance() -> None:
     assert DIN.tolerance(Quantity.FLATNESS, "IfcSlab", length_m=40.0) is None
 
 
-WITHIN_8 = Tolerance(Quantity.POSITION, 0.008, -0.008, "clause 1", "standard", True)
+WITHIN_8 = Tolerance(Quantity.POSITION, 0.008, -0.008, "clause 1", "第 1 条", "standard", True)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_a_value_is_within_or_beyond_only_by_two_standard_errors(
 def test_the_reason_cites_the_clause_in_both_languages() -> None:
     reason = assess(0.012, 0.001, WITHIN_8).reason
     assert reason.en == "12.0 mm ± 1.0 mm is more than 8 mm allows (standard, clause 1)"
-    assert reason.zh == "12.0 mm ± 1.0 mm 超出 8 mm（standard, clause 1）"
+    assert reason.zh == "12.0 mm ± 1.0 mm 超出 8 mm（standard 第 1 条）"
 
 
 @given(value=st.floats(-0.1, 0.1), sigma=st.floats(0, 0.05), more=st.floats(0, 0.05))
@@ -110,23 +109,43 @@ def test_more_noise_never_decides_what_less_noise_left_open(value: float, sigma:
     assert less_sure is None or less_sure is assess(value, sigma, WITHIN_8).within
 
 
+BEAMS = Tolerances(0.015, (("*", GB),))
+
+
 @pytest.mark.parametrize(
-    ("shift_m", "quantities", "within"),
+    ("shift_m", "excess_mm", "limit_mm", "said"),
     [
-        ((0.003, 0.004, 0.0), [Quantity.POSITION], True),
-        ((0.012, 0.0, 0.002), [Quantity.POSITION, Quantity.LEVEL], False),
-        ((0.0, 0.0, -0.015), [Quantity.LEVEL], False),
-        ((0.008, 0.0, 0.0), [Quantity.POSITION], None),
-        ((0.0, 0.0, 0.0), [], None),
+        ((0.003, 0.004, 0.0), -3.0, 8.0, "axis position"),
+        ((0.012, 0.0, 0.002), 4.0, 8.0, "axis position"),
+        ((0.0, 0.0, -0.015), 5.0, 10.0, "level"),
     ],
 )
-def test_each_shift_that_was_measured_is_held_against_its_clause(
-    shift_m: tuple[float, float, float], quantities: list[Quantity], within: bool | None
+def test_a_shift_is_held_against_the_clause_that_it_exceeds_most(
+    shift_m: tuple[float, float, float], excess_mm: float, limit_mm: float, said: str
 ) -> None:
-    measured = Deviation(shift_m, (0.0, 0.0, 0.0), 0.001, 0.002, 0.003, True)
-    found = assess_deviation(measured, GB, "IfcBeam")
-    assert [each.tolerance.quantity for each in found] == quantities
-    assert within_tolerance(found) is within
+    held = BEAMS.allowance("IfcBeam").governing(shift_m)
+    assert (1000 * held.excess_m, 1000 * held.limit_m) == pytest.approx((excess_mm, limit_mm))
+    assert held.citation is not None
+    assert said in held.citation.en
+
+
+def test_what_no_library_limits_is_held_against_the_general_tolerance() -> None:
+    held = BEAMS.allowance("IfcPipeSegment").governing((0.006, 0.0, 0.008))
+    assert (1000 * held.excess_m, held.limit_m, held.citation) == (pytest.approx(-5.0), 0.015, None)
+
+
+def test_a_library_named_for_a_class_comes_before_those_for_any() -> None:
+    chosen = chosen_tolerances(["usibd_loa_20", "IfcWallStandardCase=gb_50204_2015"], 0.015)
+    assert [chosen.allowance(each).plan.source for each in ("IfcWall", "IfcDoor")] == [  # type: ignore[union-attr]
+        "GB 50204-2015",
+        "USIBD LOA 20",
+    ]
+
+
+@pytest.mark.parametrize("choice", ["din_1", "wall=din_18202", "=", "IfcWall=", "absent.toml"])
+def test_a_choice_that_names_no_library_is_refused(choice: str) -> None:
+    with pytest.raises(BadInput):
+        chosen_tolerances([choice], 0.015)
 
 
 OWN = """name = "House rules"

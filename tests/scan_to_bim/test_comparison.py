@@ -16,7 +16,7 @@ from bim.verdict import State, Verdict
 from scan_to_bim.confidence import Grounds, calibrated
 from scan_to_bim.judge import judge
 from scan_to_bim.outline import best_gap
-from scan_to_bim.pipeline import TOLERANCE_M, weighed
+from scan_to_bim.pipeline import TOLERANCES, weighed
 from scan_to_bim.register import from_pairs, refine, register, scene_of
 from scan_to_bim.register_facets import facets_of
 from scan_to_bim.result import PoseUncertainty, Registration
@@ -87,7 +87,7 @@ def verdicts(
     survey = scanned(site + around if around else site, stations, np.eye(4))
     surfaces, pose = sample_surfaces(model.mesh), known_pose(model)
     _, counted, measured = weighed(model, surfaces, survey, facets_of(survey), pose)
-    return judge(model.elements, counted, measured, TOLERANCE_M, assumed=False)
+    return judge(model.elements, counted, measured, TOLERANCES, assumed=False)
 
 
 def last(model: Building, truth: Truth, *besides: FloatArray) -> Verdict:

@@ -179,7 +179,7 @@ def test_json_has_the_keys_of_the_contract(room: Report) -> None:
     } <= document["elements"][0].keys()  # fmt: skip
     assert document["elements"][0]["evidence"].keys() == {"present", "absent", "occluded", "not_covered"}
     assert document["elements"][1]["deviation"].keys() == {
-        "translation_m", "rotation_rad", "sigma_m", "rms_m", "p95_m", "within_tolerance",
+        "translation_m", "rotation_rad", "sigma_m", "rms_m", "p95_m", "within_tolerance", "clause",
     }  # fmt: skip
     assert document["inputs"][0].keys() == {"path", "sha256", "points", "elements"}
     assert document["unexplained"][0].keys() == {"kind", "bbox_site_m", "points"}
