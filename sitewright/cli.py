@@ -20,6 +20,7 @@ from bim.errors import BadInput, LimitExceeded, SitewrightError
 from scan_to_bim.report.words import Language
 from sitewright import __version__
 from sitewright.check import check
+from sitewright.detect import detect
 from sitewright.epochs import epochs
 from sitewright.progress import progress
 
@@ -236,6 +237,7 @@ def bench(
 app.command()(progress)
 app.command()(check)
 app.command()(epochs)
+app.command()(detect)
 
 
 def _check_files(inputs: Iterable[Path | None], outputs: Iterable[Path | None]) -> None:
