@@ -1,0 +1,1 @@
+"""Robots that obey the same contract as real ones, without hardware."""
