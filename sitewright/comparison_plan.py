@@ -6,7 +6,7 @@ from pathlib import Path
 from bim.isolation import Limits
 from bim.schedule.advance import Progress, advance
 from bim.schedule.linking import link
-from bim.schedule.observations import end_of, snapshot
+from bim.schedule.observations import end_of, observed
 from bim.schedule.plan import Plan
 from bim.schedule.reading import read_plan
 from bim.schedule.rules import Rules, default_rules
@@ -24,7 +24,7 @@ def against_plan(report: Report, schedule: Path, day: dt.date, limits: Limits) -
     assigned = {task.id: task.products for found in _ifc(plan, carried) for task in found.tasks if task.products}
     links = link(plan, report.building.elements, Rules(), default_rules(), assigned)
     at = end_of(day)
-    return advance(plan, links, [snapshot(at, report.verdicts)], at)
+    return advance(plan, links, [observed(at, report.verdicts)], at)
 
 
 def _ifc(plan: Plan, carried: list[Plan]) -> list[Plan]:

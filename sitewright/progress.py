@@ -14,10 +14,10 @@ from bim.errors import BadInput
 from scan_to_bim.report.words import Language
 
 if TYPE_CHECKING:
+    from bim.epochs import Epoch
     from bim.isolation import Limits
     from bim.model import Element
     from bim.schedule.advance import Progress
-    from bim.schedule.observations import Snapshot
     from bim.schedule.plan import Plan
     from bim.verdict import Reason
     from sitewright.settings import Settings
@@ -133,9 +133,10 @@ def _check(inputs: Sequence[Path], outputs: "dict[str, Path | None]") -> None:
 
 def _history(
     verdicts: Sequence[tuple[Path, dt.date | None]], day: dt.date, limits: "Limits"
-) -> "tuple[list[Snapshot], tuple[Element, ...], list[Reason]]":
-    """Snapshots, the elements that they speak of, and what was assumed about dates."""
-    from bim.schedule.observations import Snapshot, end_of, read_comparison
+) -> "tuple[list[Epoch], tuple[Element, ...], list[Reason]]":
+    """Epochs, the elements that they speak of, and what was assumed about dates."""
+    from bim.epoch_files import read_comparison
+    from bim.schedule.observations import end_of, observed
 
     read = [(path, stated, read_comparison(path, limits)) for path, stated in verdicts]
     undated = [path.name for path, stated, found in read if not stated and not found.date]
@@ -143,21 +144,21 @@ def _history(
         found = f"{len(undated)} files of verdicts without a date ({', '.join(undated[:3])})"
         raise BadInput(found, "at most one, which is taken as of --date", "write FILE@YYYY-MM-DD")
     history = [
-        Snapshot(end_of(stated) if stated else comparison.date or end_of(day), comparison.seen)
+        observed(end_of(stated) if stated else comparison.date or end_of(day), comparison)
         for _, stated, comparison in read
     ]
     elements = {each.global_id: each for _, _, comparison in read for each in comparison.elements}
     return history, tuple(elements.values()), _about_dates(undated, history, day)
 
 
-def _about_dates(undated: Sequence[str], history: "Sequence[Snapshot]", day: dt.date) -> "list[Reason]":
+def _about_dates(undated: Sequence[str], history: "Sequence[Epoch]", day: dt.date) -> "list[Reason]":
     from bim.verdict import Reason
 
     notes = [
         Reason(f"{name} gives no date: it is taken as of {day}", f"{name} 未注明日期：视为 {day} 的结果")
         for name in undated
     ]
-    later = sum(each.date.date() > day for each in history)
+    later = sum(each.at.date() > day for each in history)
     if later:
         notes.append(Reason(f"{later} files of verdicts are later than {day} and do not count",
                             f"有 {later} 个比对结果晚于 {day}，未计入"))  # fmt: skip

@@ -8,12 +8,13 @@ from enum import StrEnum
 
 import numpy as np
 
+from bim.epochs import Contradiction, Epoch
 from bim.frames import FloatArray
 from bim.schedule.calendars import Seconds, day_length_s, instant, instants, moment
 from bim.schedule.earned_value import EarnedValue, earned_value
 from bim.schedule.linking import Link, Links
 from bim.schedule.network import NEVER, Dates, Network, dates, forecast, network
-from bim.schedule.observations import STANDING, WHOLE, Known, Snapshot, known
+from bim.schedule.observations import STANDING, WHOLE, Known, known, site_time
 from bim.schedule.plan import HOUR_S, Plan, Task, is_work
 from bim.schedule.planned_value import PERIOD_S, budgets, planned_curve, planned_share
 from bim.verdict import Reason, State
@@ -99,6 +100,8 @@ class Progress:
     due_absent: tuple[tuple[int, str], ...]
     """Elements that should stand and are known not to: index into `links.elements`, and the id of the task."""
     known: Mapping[str, Known]
+    contradictions: tuple[Contradiction, ...]
+    """Elements that one scan saw standing and a later one looked through: taken down, or one of the two is wrong."""
     unit: str
     assumptions: tuple[Reason, ...]
 
@@ -108,7 +111,7 @@ class Progress:
         return {each.task.id: each for each in self.tasks}
 
 
-def advance(plan: Plan, links: Links, history: Sequence[Snapshot], date: datetime) -> Progress:
+def advance(plan: Plan, links: Links, history: Sequence[Epoch], date: datetime) -> Progress:
     """Progress of a plan at a date, by the verdicts up to it.
 
     A linked task with evidence takes its share from its elements, weighted by volume, else by area, else evenly: known
@@ -132,8 +135,9 @@ def advance(plan: Plan, links: Links, history: Sequence[Snapshot], date: datetim
         critical_path=tuple(tasks[n].task.id for n in picture.in_order if tasks[n].critical),
         due_absent=tuple(_due_absent(tasks, links, picture.state, date)),
         known=picture.state,
+        contradictions=picture.contradictions,
         unit=picture.unit,
-        assumptions=tuple(_assumptions(plan, links, tasks, picture.unit, history, bool(spent))),
+        assumptions=tuple(_assumptions(picture, tasks, history, bool(spent))),
     )
 
 
@@ -157,6 +161,7 @@ class _Picture:
     net: Network
     cpm: Dates
     state: Mapping[str, Known]
+    contradictions: tuple[Contradiction, ...]
     shares: _Shares
     planned: FloatArray
     budget: FloatArray
@@ -174,8 +179,9 @@ class _Picture:
         return order
 
 
-def _picture(plan: Plan, links: Links, history: Sequence[Snapshot], date: datetime) -> _Picture:
-    net, leaves, state = network(plan), plan.leaves, known(history, date)
+def _picture(plan: Plan, links: Links, history: Sequence[Epoch], date: datetime) -> _Picture:
+    net, leaves, knowledge = network(plan), plan.leaves, known(history, date)
+    state = knowledge.elements
     shares = _shares(leaves, links, state)
     budget, unit = budgets(leaves, net)
     begun, ended = _evidence_dates(leaves, links, state)
@@ -188,6 +194,7 @@ def _picture(plan: Plan, links: Links, history: Sequence[Snapshot], date: dateti
         net=net,
         cpm=dates(net),
         state=state,
+        contradictions=knowledge.contradictions,
         shares=shares,
         planned=planned_share(leaves, net, date),
         budget=budget,
@@ -326,11 +333,11 @@ def _linked_figures(picture: _Picture, linked: FloatArray) -> EarnedValue:
     return _figures(picture, budget, None, *planned_curve(picture.leaves, picture.net, budget))
 
 
-def _earned(picture: _Picture, history: Sequence[Snapshot]) -> Iterator[tuple[datetime, float, float]]:
+def _earned(picture: _Picture, history: Sequence[Epoch]) -> Iterator[tuple[datetime, float, float]]:
     """Earned value, at least and at most, at the date of every scan."""
-    for day in sorted({each.date for each in history if each.date <= picture.date} | {picture.date}):
+    for day in sorted({site_time(each) for each in history if site_time(each) <= picture.date} | {picture.date}):
         past = day < picture.date
-        shares = _shares(picture.leaves, picture.links, known(history, day)) if past else picture.shares
+        shares = _shares(picture.leaves, picture.links, known(history, day).elements) if past else picture.shares
         yield day, float(picture.budget @ shares.low), float(picture.budget @ shares.high)
 
 
@@ -347,17 +354,17 @@ def _due_absent(
 
 
 def _assumptions(
-    plan: Plan, links: Links, tasks: Sequence[TaskProgress], unit: str, history: Sequence[Snapshot], spent: bool
+    picture: _Picture, tasks: Sequence[TaskProgress], history: Sequence[Epoch], spent: bool
 ) -> Iterator[Reason]:
-    yield from plan.assumptions
-    yield from links.notes
+    yield from picture.plan.assumptions
+    yield from picture.links.notes
     unknown = sum(each.source is Source.UNKNOWN and is_work(each.task) for each in tasks)
     if unknown:
         yield Reason(
             f"{unknown} tasks have neither evidence nor a report: they count from 0 to 100 %",
             f"有 {unknown} 个任务既无扫描依据也无上报进度：按 0 至 100 % 计",
         )
-    if unit == "h":
+    if picture.unit == "h":
         yield Reason(
             "the plan has no costs: earned value counts planned working hours",
             "计划没有成本：挣值按计划工时计算",
@@ -369,12 +376,24 @@ def _assumptions(
         )
     if not history:
         yield Reason("no verdicts were given: nothing is known from scans", "未提供比对结果：没有扫描依据")
-    if not any(task.baseline_start for task in plan.tasks):
+    if not any(task.baseline_start for task in picture.plan.tasks):
         yield Reason("the plan has no baseline: its planned dates count as one", "计划没有基线：以计划日期作为基线")
-    yield from _contradictions(tasks)
+    yield from _contradicted_reports(tasks)
+    yield from _contradicted_looks(picture.contradictions)
 
 
-def _contradictions(tasks: Sequence[TaskProgress]) -> Iterator[Reason]:
+def _contradicted_looks(contradictions: Sequence[Contradiction]) -> Iterator[Reason]:
+    unsettled = [each.global_id for each in contradictions if each.is_open]
+    if unsettled:
+        names = ", ".join(unsettled[:5])
+        yield Reason(
+            f"{len(unsettled)} elements were seen standing and later looked through; the likelier of the two counts,"
+            f" look again: {names}",
+            f"有 {len(unsettled)} 个构件曾扫到已建成，后来被激光穿过；以更可能者为准，请复查：{names}",
+        )
+
+
+def _contradicted_reports(tasks: Sequence[TaskProgress]) -> Iterator[Reason]:
     apart = [
         each
         for each in tasks
