@@ -1,0 +1,144 @@
+import { IconMaximize, IconMinus, IconPlus } from '@tabler/icons-react'
+import { memo, useMemo, useRef, useState, type PointerEvent, type WheelEvent } from 'react'
+import { legend } from './looks'
+import { PIN_FILL, robotFill, ZONE_FILL } from './overlayLooks'
+import type { Plan, Storey } from './pack'
+import { PatternOf, patternId } from './Swatch'
+import type { Pin, Robot, Vec3, Zone } from './types'
+import type { Model } from './useModel'
+import { useWords } from './words'
+
+export type Eye = { place_m: Vec3; heading_rad: number }
+type Props = {
+  model: Model
+  storey: Storey
+  selected: string | null
+  onSelect: (guid: string | null, place_m?: Vec3) => void
+  pins: readonly Pin[]
+  onPin: (id: string) => void
+  robots: readonly Robot[]
+  zones: readonly Zone[]
+  eye: Eye | null
+}
+/** Metres of the plan: its window. */
+type Box = { x: number; y: number; width: number; depth: number }
+
+const ZOOM = 0.7
+const TAP_PX = 6
+
+/** A storey as a drawing. Elements are picked by their paths; the plan works without WebGL. */
+export function PlanView({ model, storey, selected, onSelect, pins, onPin, robots, zones, eye }: Props) {
+  const words = useWords()
+  const { plan } = storey
+  const whole = useMemo(() => ({ x: 0, y: 0, width: plan.width_m, depth: plan.depth_m }), [plan])
+  const [box, setBox] = useState<Box>(whole)
+  const drag = useRef<{ x: number; y: number; box: Box } | null>(null)
+  const svg = useRef<SVGSVGElement>(null)
+  const place = ([x, y]: readonly [number, number, ...number[]]) => [x - plan.corner_m[0], plan.corner_m[1] - y] as const
+  const metresPerPixel = () => box.width / (svg.current?.getScreenCTM()?.a ? svg.current.clientWidth : 1)
+
+  const zoom = (factor: number) => setBox(zoomed(box, factor))
+  const down = (event: PointerEvent) => {
+    drag.current = { x: event.clientX, y: event.clientY, box }
+  }
+  const move = (event: PointerEvent) => {
+    if (!drag.current || !event.buttons) return
+    const scale = metresPerPixel()
+    const { x, y, box: start } = drag.current
+    if (Math.hypot(event.clientX - x, event.clientY - y) > TAP_PX)
+      setBox({ ...start, x: start.x - (event.clientX - x) * scale, y: start.y - (event.clientY - y) * scale })
+  }
+  const up = (event: PointerEvent) => {
+    const start = drag.current
+    drag.current = null
+    if (!start || Math.hypot(event.clientX - start.x, event.clientY - start.y) > TAP_PX) return
+    const { pin, element } = (event.target as SVGElement).dataset
+    if (pin) return onPin(pin)
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.current!.getScreenCTM()!.inverse())
+    const height = (storey.elevation_m ?? 0) + 1.2
+    const picked = element === undefined ? null : model.pack.elements[storey.first + Number(element)]!.global_id
+    return onSelect(picked, picked ? [at.x + plan.corner_m[0], plan.corner_m[1] - at.y, height] : undefined)
+  }
+
+  const chosen = selected === null ? undefined : model.pack.index.get(selected)
+  const here = (each: { storey?: string | null }) => !each.storey || each.storey === storey.name
+  const mark_m = Math.max(box.width, box.depth) / 40
+  return (
+    <div className="vw-plan">
+      <svg
+        ref={svg}
+        viewBox={`${box.x} ${box.y} ${box.width} ${box.depth}`}
+        role="img"
+        aria-label={words.planOf(storey.name || words.noStorey)}
+        onPointerDown={down}
+        onPointerMove={move}
+        onPointerUp={up}
+        onWheel={(event: WheelEvent) => zoom(event.deltaY < 0 ? ZOOM : 1 / ZOOM)}
+      >
+        <defs>
+          {legend(model.mode).map((entry) => (
+            <PatternOf key={entry.key} id={patternId(`plan-${entry.key}`)} look={entry} scale={plan.width_m / 900} />
+          ))}
+        </defs>
+        {zones.filter(here).map((zone) => (
+          <polygon
+            key={zone.zone_id}
+            className="vw-zone"
+            points={zone.polygon_m.map((each) => place(each).join(',')).join(' ')}
+            fill={ZONE_FILL[zone.kind] ?? '#4a4f57'}
+            stroke={ZONE_FILL[zone.kind] ?? '#4a4f57'}
+          >
+            <title>{zone.name}</title>
+          </polygon>
+        ))}
+        <Shapes plan={plan} first={storey.first} classes={model.classes} shown={model.shown} />
+        {chosen !== undefined && <Chosen plan={plan} element={chosen - storey.first} />}
+        {eye && <path className="vw-eye" d="M-1 -1 2 0 -1 1Z" transform={arrow(place(eye.place_m), mark_m * 0.6, eye.heading_rad)} />}
+        {robots.filter(here).map((robot) => (
+          <path key={robot.robot_id} d="M-1 -0.8 1.4 0 -1 0.8Z" fill={robotFill(robot.mode)} className="vw-robot"
+            transform={arrow(place(robot.position_m), mark_m * 0.7, robot.heading_rad)}>
+            <title>{`${robot.name} (${robot.mode})`}</title>
+          </path>
+        ))}
+        {pins.filter(here).map((pin) => (
+          <path key={pin.id} data-pin={pin.id} d="M0 0 -0.8 -1.4A1 1 0 1 1 0.8 -1.4Z" fill={PIN_FILL[pin.kind]} className="vw-pin"
+            transform={arrow(place(pin.place_m), mark_m * 0.8, 0)}>
+            <title>{pin.label}</title>
+          </path>
+        ))}
+      </svg>
+      <div className="vw-buttons">
+        <button type="button" aria-label={words.nearer} onClick={() => zoom(ZOOM)}><IconPlus aria-hidden /></button>
+        <button type="button" aria-label={words.farther} onClick={() => zoom(1 / ZOOM)}><IconMinus aria-hidden /></button>
+        <button type="button" aria-label={words.fit} onClick={() => setBox(whole)}><IconMaximize aria-hidden /></button>
+      </div>
+    </div>
+  )
+}
+
+const zoomed = ({ x, y, width, depth }: Box, factor: number): Box => ({
+  x: x + (width * (1 - factor)) / 2,
+  y: y + (depth * (1 - factor)) / 2,
+  width: width * factor,
+  depth: depth * factor,
+})
+
+const arrow = ([x, y]: readonly [number, number], size: number, heading_rad: number) =>
+  `translate(${x} ${y}) rotate(${(-heading_rad * 180) / Math.PI}) scale(${size})`
+
+type ShapesProps = { plan: Plan; first: number; classes: readonly string[]; shown: Uint8Array }
+
+const Shapes = memo(function Shapes({ plan, first, classes, shown }: ShapesProps) {
+  return (
+    <g fillRule="evenodd">
+      {plan.shapes.map(({ element, layer, d }) => shown[first + element] ? (
+        <path key={`${element}-${layer}`} data-element={element} className={`vw-${layer}`} d={d}
+          fill={`url(#${patternId(`plan-${classes[first + element]!}`)})`} />
+      ) : null)}
+    </g>
+  )
+})
+
+function Chosen({ plan, element }: { plan: Plan; element: number }) {
+  return plan.shapes.filter((shape) => shape.element === element).map(({ layer, d }) => <path key={layer} className="vw-chosen" d={d} />)
+}
