@@ -19,10 +19,13 @@ from typer.exceptions import TyperException
 from bim.errors import BadInput, LimitExceeded, SitewrightError
 from scan_to_bim.report.words import Language
 from sitewright import __version__
+from sitewright.calibrate import calibrate
 from sitewright.check import check
 from sitewright.detect import detect
 from sitewright.epochs import epochs
+from sitewright.print_wall import print_wall
 from sitewright.progress import progress
+from sitewright.versions import versions
 
 if TYPE_CHECKING:
     from bim.isolation import Limits
@@ -170,7 +173,7 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help="Programme of works: what the verdicts mean for it, at --date.")
     ] = None,
     date: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM-DD", help="The day of the scan; with --schedule.")
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The day of the scan; goes into every report, and --schedule needs it.")
     ] = None,
     max_displaced: Annotated[
         int | None, typer.Option(min=0, help="End with exit code 4 when more elements than this are displaced.")
@@ -208,6 +211,7 @@ def compare(
             pose=place,
             tolerances=allowed,
             unit_m=unit_m,
+            day=day,
             cache=settings.cache,
             limits=settings.limits,
             progress=steps,
@@ -237,7 +241,10 @@ def bench(
 app.command()(progress)
 app.command()(check)
 app.command()(epochs)
+app.command()(versions)
 app.command()(detect)
+app.command()(calibrate)
+app.command(name="print")(print_wall)
 
 
 def _check_files(inputs: Iterable[Path | None], outputs: Iterable[Path | None]) -> None:
@@ -284,8 +291,8 @@ def _print_table(
 
 
 def _day_of(schedule: Path | None, date: str | None) -> "dt.date | None":
-    if (schedule is None) != (date is None):
-        raise BadInput("--schedule and --date come together", "both or neither", "give the day of the scan")
+    if schedule and not date:
+        raise BadInput("--schedule without --date", "the day of the scan", "give --date YYYY-MM-DD")
     try:
         return dt.date.fromisoformat(date) if date else None
     except ValueError:
