@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +45,7 @@ def compare(
     pose: Pose = "auto",
     tolerances: Tolerances = TOLERANCES,
     unit_m: float | None = None,
+    day: date | None = None,
     cache: Path | None = None,
     limits: Limits = SCAN_LIMITS,
     progress: Progress = lambda step, share: None,
@@ -52,7 +54,7 @@ def compare(
 
     `stations` names a file of scanner origins, `pose` says where the scan belongs: found, the model's own frame, or a
     T_site_scan (4, 4) that is right to about 10 cm and a degree. `unit_m`: metres in the scan's unit, where the file
-    does not say. `cache`: a folder for what depends on the model alone. Raises BadScan, BadInput and CannotPlace.
+    does not say. `day`: when the scan was taken. `cache`: a folder for what depends on the model alone. Raises BadScan, BadInput and CannotPlace.
     """
     clock = _Clock(progress)
     with clock.step("reading the scan", 0.0):
@@ -92,6 +94,7 @@ def compare(
         next_viewpoints=viewpoints,
         tolerances=tolerances,
         assumptions=(*scan.assumptions, *_assumptions(survey, scan.survey, pose)),
+        day=day,
         timing_s=clock.seconds,
         peak_memory_bytes=_peak_memory_bytes(),
     )

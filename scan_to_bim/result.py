@@ -1,6 +1,7 @@
 """What a comparison returns: values only, so that reports, tests and the server read the same thing."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import IntEnum
 
 import numpy as np
@@ -139,5 +140,7 @@ class Report:
     next_viewpoints: tuple[Viewpoint, ...]
     tolerances: Tolerances
     assumptions: tuple[str, ...]
+    day: date | None = None
+    """When the scan was taken, where somebody says so; files rarely do."""
     timing_s: dict[str, float] = field(default_factory=dict)
     peak_memory_bytes: int = 0

@@ -47,12 +47,13 @@ def epochs(
     """Tell what stands after several scans, what was built, moved or taken down, and what contradicts itself."""
     from rich.console import Console
 
-    from bim.epoch_files import read_epoch
+    from bim.epoch_files import read_comparison
     from bim.epochs import changes, known
     from sitewright.settings import load_settings
 
-    times, assumptions = scan_times(documents, dates or [])
-    read = [read_epoch(document, at) for document, at in zip(documents, times, strict=True)]
+    comparisons = [read_comparison(document) for document in documents]
+    times, assumptions = scan_times(documents, dates or [], [each.date for each in comparisons])
+    read = [comparison.epoch(at) for comparison, at in zip(comparisons, times, strict=True)]
     now = known(read)
     earlier = _earlier(times, since)
     happened = changes(known(read, earlier), now) if earlier else ()
@@ -64,20 +65,26 @@ def epochs(
             Console().print(part)
 
 
-def scan_times(documents: Sequence[Path], dates: Sequence[str]) -> tuple[list[datetime], list[Phrase]]:
+def scan_times(
+    documents: Sequence[Path], given: Sequence[str], said: Sequence[datetime | None]
+) -> tuple[list[datetime], list[Phrase]]:
     """When each scan was taken, at noon UTC of its day, and what was assumed for it.
 
-    Days are as given, or as in the documents' names. Raises BadInput where neither says.
+    Days are as given, else as the documents say, else as in their names. Raises BadInput where nothing says.
     """
-    if dates and len(dates) != len(documents):
-        raise BadInput(f"{len(dates)} dates for {len(documents)} documents", "one each", "give --date for each")
-    if dates:
-        return [_noon(day) for day in dates], []
-    days = [re.search(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)", document.name) for document in documents]
-    for document, day in zip(documents, days, strict=True):
-        if day is None:
-            raise BadInput(f"{document} does not say when it was scanned", "a date", "give --date YYYY-MM-DD for each")
-    return [_noon(day[0]) for day in days if day], [FROM_NAMES]
+    if given and len(given) != len(documents):
+        raise BadInput(f"{len(given)} dates for {len(documents)} documents", "one each", "give --date for each")
+    if given:
+        return [_noon(day) for day in given], []
+    times = [_noon(at.date().isoformat() if at else _named(path)) for path, at in zip(documents, said, strict=True)]
+    return times, [FROM_NAMES] if None in said else []
+
+
+def _named(document: Path) -> str:
+    day = re.search(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)", document.name)
+    if day is None:
+        raise BadInput(f"{document} does not say when it was scanned", "a date", "give --date YYYY-MM-DD for each")
+    return day[0]
 
 
 def _noon(day: str) -> datetime:

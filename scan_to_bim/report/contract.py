@@ -27,12 +27,13 @@ def to_json(report: Report, surfaces: Sequence[SurfaceQuality] = ()) -> dict[str
     document = {
         "sitewright": _version(),
         "schema": SCHEMA,
+        "date": report.day.isoformat() if report.day else None,
         "inputs": [asdict(item) for item in report.inputs],
         "registration": _registration(report.registration),
         "tolerance_m": report.tolerances.general_m,
         "tolerance_libraries": [_library(scope, each.name) for scope, each in report.tolerances.chosen],
         "stations_site_m": report.stations_site_m.tolist(),
-        "elements": [_element(element, verdict) for element, verdict in members],
+        "elements": [element_values(element, verdict) for element, verdict in members],
         "surfaces": to_values(surfaces, report),
         "unexplained": [asdict(item) for item in report.unexplained],
         "next_viewpoints": [asdict(viewpoint) for viewpoint in report.next_viewpoints],
@@ -67,7 +68,8 @@ def _library(scope: str, name: str) -> dict[str, str]:
     return {"ifc_class": scope, "library": name}
 
 
-def _element(element: Element, verdict: Verdict) -> dict[str, Any]:
+def element_values(element: Element, verdict: Verdict) -> dict[str, Any]:
+    """One entry of `elements`."""
     return {
         "global_id": element.global_id,
         "ifc_class": element.ifc_class,

@@ -37,7 +37,7 @@ def model(folder: Path) -> str:
     return str(folder / "house.ifc")
 
 
-def document(path: Path, **states: str) -> str:
+def document(path: Path, date: str | None = None, **states: str) -> str:
     elements = [
         {
             "global_id": global_id,
@@ -48,7 +48,7 @@ def document(path: Path, **states: str) -> str:
         }
         for global_id, state in states.items()
     ]
-    path.write_text(json.dumps({"elements": elements}))
+    path.write_text(json.dumps({"date": date, "elements": elements}))
     return str(path)
 
 
@@ -69,6 +69,12 @@ def test_check_writes_json_and_ends_with_an_error_where_the_caller_set_a_limit(t
     codes = [finding["code"] for finding in json.loads(answer.read_text())["findings"]]
     assert codes == ["duplicate", "no_georeference"]
     run("check", model(tmp_path), "--fail-on", "error", "--quiet")
+
+
+def test_the_day_that_a_document_says_comes_before_the_one_in_its_name(tmp_path: Path) -> None:
+    answer = told(tmp_path, document(tmp_path / "2026-01-01.json", date="2026-03-06", wall="built"))
+    assert answer["at"] == "2026-03-06T12:00:00+00:00"
+    assert answer["assumptions"] == []
 
 
 def told(tmp_path: Path, *arguments: str) -> dict[str, Sequence[dict[str, object]]]:
