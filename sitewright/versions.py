@@ -163,11 +163,20 @@ def _verdict(each: Mapping[str, Any]) -> Verdict:
 
 def _deviation(values: Mapping[str, Any]) -> Deviation:
     clause = values.get("clause")
-    vectors: dict[str, Vector] = {
-        key: (values[key][0], values[key][1], values[key][2]) for key in ("translation_m", "rotation_rad")
-    }
-    plain = {key: values[key] for key in ("sigma_m", "rms_m", "p95_m", "within_tolerance")}
-    return Deviation(**vectors, **plain, clause=Reason(**clause) if clause else None)
+    return Deviation(
+        _vector(values["translation_m"]),
+        _vector(values["rotation_rad"]),
+        sigma_m=values["sigma_m"],
+        rms_m=values["rms_m"],
+        p95_m=values["p95_m"],
+        within_tolerance=values["within_tolerance"],
+        clause=Reason(**clause) if clause else None,
+    )
+
+
+def _vector(values: Sequence[float]) -> Vector:
+    x, y, z = values
+    return x, y, z
 
 
 def carried_document(document: Mapping[str, Any], new: "Building", told: Sequence[Verdict]) -> dict[str, Any]:
