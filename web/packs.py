@@ -7,6 +7,7 @@ apart, because verdicts change while the model does not. Everything here is pure
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from bim.frames import FloatArray
 from bim.model import Building
 from bim.trades import trade_of
-from bim.verdict import Verdict
+from bim.verdict import Reason, Verdict
 from scan_to_bim.report.sections import Frame, Shape, frame_of, storey_shapes
 from web.packs_glb import storey_glb
 
@@ -72,20 +73,50 @@ def pack(building: Building) -> Iterator[Part]:
     }))  # fmt: skip
 
 
-def verdict_table(verdicts: Iterable[Verdict]) -> Part:
+@dataclass(frozen=True)
+class Judgement:
+    """What colour asks of a verdict. deviation_m: length of its shift, None where nothing could be measured."""
+
+    global_id: str
+    state: str
+    completion: float | None
+    confidence: float
+    deviation_m: float | None
+    within_tolerance: bool | None
+    reason: Reason
+
+    @staticmethod
+    def of(verdict: Verdict) -> "Judgement":
+        """That of a comparison's verdict."""
+        deviation = verdict.deviation
+        return Judgement(
+            verdict.global_id,
+            verdict.state.value,
+            verdict.completion,
+            verdict.confidence,
+            math.hypot(*deviation.translation_m) if deviation else None,
+            deviation.within_tolerance if deviation else None,
+            verdict.reason,
+        )
+
+
+def verdict_table(judgements: Iterable[Judgement]) -> Part:
     """Verdicts as columns, for colour; the evidence behind them is asked for one element at a time."""
-    rows = list(verdicts)
-    deviations = [verdict.deviation for verdict in rows]
+    rows = list(judgements)
     return Part("verdicts.json", _json({
         "schema": SCHEMA,
-        "global_id": [v.global_id for v in rows],
-        "state": [v.state.value for v in rows],
-        "completion": [None if v.completion is None else round(v.completion, 3) for v in rows],
-        "confidence": [round(v.confidence, 4) for v in rows],
-        "deviation_m": [d and round(float(np.linalg.norm(d.translation_m)), 4) for d in deviations],
-        "within_tolerance": [d and d.within_tolerance for d in deviations],
-        "reason": {"en": [v.reason.en for v in rows], "zh": [v.reason.zh for v in rows]},
+        "global_id": [row.global_id for row in rows],
+        "state": [row.state for row in rows],
+        "completion": [_rounded(row.completion, 3) for row in rows],
+        "confidence": [round(row.confidence, 4) for row in rows],
+        "deviation_m": [_rounded(row.deviation_m, 4) for row in rows],
+        "within_tolerance": [row.within_tolerance for row in rows],
+        "reason": {"en": [row.reason.en for row in rows], "zh": [row.reason.zh for row in rows]},
     }))  # fmt: skip
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _part(stem: str, suffix: str, content: bytes) -> Part:

@@ -51,15 +51,16 @@ def storey_glb(mesh: Mesh, glazed: Sequence[bool], members: Sequence[int], offse
         if (primitive := _primitive(grid.steps(corners[chosen]), feature[mesh.element[rows[chosen]]], buffer))
     ]
     quantised = {"extensionsUsed": ["KHR_mesh_quantization"], "extensionsRequired": ["KHR_mesh_quantization"]}
-    document = {
+    node: dict[str, Any] = {"translation": grid.low.tolist(), "scale": [grid.step_m] * 3}
+    document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "Sitewright"},
         **(quantised if primitives and grid.kind is np.uint16 else {}),
         "scene": 0,
         "scenes": [{"nodes": [0], "extras": {"offset_site_m": offset_m.tolist()}}],
-        "nodes": [{"translation": grid.low.tolist(), "scale": [grid.step_m] * 3}],
+        "nodes": [node],
     }
     if primitives:
-        document["nodes"] = [{**document["nodes"][0], "mesh": 0}]
+        node["mesh"] = 0
         document |= {"meshes": [{"primitives": primitives}], "materials": list(MATERIALS), **buffer.described()}
     return container(document, bytes(buffer.data))
 

@@ -44,7 +44,11 @@ function Views({ pack, ...props }: ViewProps & { pack: Pack }) {
   const [shownScans, setShownScans] = useState<readonly ScanOverlay[]>(NONE)
   const [eye, setEye] = useState<Eye | null>(null)
   const model = useModel(pack, verdicts, dates, { mode, storey, hidden, day })
-  const marks = { pins, robots, zones }
+  const marks = useMemo(() => {
+    const name = pack.storeys.find(({ key }) => key === storey)?.name
+    const here = (each: { storey?: string | null }) => name === undefined || !each.storey || each.storey === name
+    return { pins: pins.filter(here), robots: robots.filter(here), zones: zones.filter(here) }
+  }, [pack, storey, pins, robots, zones])
   const pressed = useCallback((id: string) => onPin?.(id), [onPin])
   const seen = useCallback((now: Eye) => setEye((old) => (old && near(old, now) ? old : now)), [])
   const planned = usePlanStorey(pack, storey, selected)

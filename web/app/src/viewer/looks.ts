@@ -35,9 +35,9 @@ const STATES: Record<State | 'unjudged', Look> = {
 
 const DEVIATION: Record<string, Look> = {
   within: look('#2bb3a8', 'plain', '✓'),
-  slight: look('#f5d90a', 'level', '1'),
-  large: look('#f0780a', 'diagonal', '2'),
-  gross: look('#d4107a', 'crossed', '3'),
+  slight: look('#f5d90a', 'level', '+'),
+  large: look('#f0780a', 'diagonal', '++'),
+  gross: look('#d4107a', 'crossed', '+++'),
   unmeasured: look('#c8ced6', 'dotted', '?', HAZE),
 }
 const SLIGHT_M = 0.03
@@ -55,9 +55,9 @@ const TRADE: Record<string, Look> = {
 }
 
 const CONFIDENCE: Record<string, Look> = {
-  sure: look('#1b5e8a', 'plain', '99'),
-  likely: look('#4f9ac4', 'level', '90'),
-  fair: look('#a9cfe4', 'diagonal', '70'),
+  sure: look('#1b5e8a', 'plain', '●'),
+  likely: look('#4f9ac4', 'level', '◕'),
+  fair: look('#a9cfe4', 'diagonal', '◑'),
   doubtful: look('#f5a70a', 'crossed', '!'),
   none: look('#c8ced6', 'dotted', '?', HAZE),
 }
