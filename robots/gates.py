@@ -1,0 +1,84 @@
+"""Why a task waits. Each gate is a sentence; a task goes to a robot only when none is left. Pure.
+
+The gates of a task: its predecessors are done, a scan has verified what must stand, permits are given. Those of a robot
+for a task: it is present and free, can do it, has a certified stop of its own, and the zones are free for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bim.verdict import Reason
+from robots.robot import Mode, Profile, RobotState
+from robots.tasks import Task, TaskState
+from robots.zones import Allocation, Zone
+
+LEAST_BATTERY = 0.15
+STANDING = frozenset({Mode.STOPPED, Mode.CHARGING, Mode.OFFLINE, Mode.FAULT})
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the gates look at besides the task and the robot."""
+
+    tasks: Mapping[str, Task]
+    zones: Mapping[str, Zone]
+    allocation: Allocation
+    permits: frozenset[str] = frozenset()
+    """Given and in force now."""
+    verified: frozenset[str] | None = None
+    """Elements that the newest scan found built; None: nothing is known, and what needs them waits."""
+    plan: Mapping[str, str] = field(default_factory=dict)
+    """The robot that the planner chose for a task."""
+
+
+def task_gate(task: Task, world: World) -> Reason | None:
+    """Why no robot at all can begin it."""
+    spec = task.spec
+    for before in spec.after_tasks:
+        if before not in world.tasks or world.tasks[before].state is not TaskState.DONE:
+            return Reason(f"It waits for task {before}.", f"等待任务{before}完成。")
+    unverified = [e for e in spec.after_elements if world.verified is None or e not in world.verified]
+    if unverified:
+        more = len(unverified)
+        return Reason(
+            f"No scan has verified {unverified[0]} as built ({more} missing).",
+            f"扫描尚未证实{unverified[0]}已建成（还缺{more}个）。",
+        )
+    for permit in spec.permits:
+        if permit not in world.permits:
+            return Reason(f"The permit {permit} is not given.", f"尚未取得许可{permit}。")
+    return None
+
+
+def ability(task: Task, robot: Profile) -> Reason | None:
+    """Why this robot can never do it."""
+    spec, name = task.spec, robot.name
+    if not robot.certified_stop:
+        return Reason(f"{name} has no certified stop of its own.", f"{name}没有自身的认证急停。")
+    if spec.tool not in robot.tools:
+        return Reason(f"{name} does not carry {spec.tool}.", f"{name}未配备{spec.tool}。")
+    if spec.kind not in robot.kinds:
+        return Reason(f"{name} does not do {spec.kind}.", f"{name}不做此类任务（{spec.kind}）。")
+    if robot.storeys and spec.storey and spec.storey not in robot.storeys:
+        return Reason(f"{name} cannot reach {spec.storey}.", f"{name}无法到达{spec.storey}。")
+    return None
+
+
+def robot_gate(task: Task, robot: Profile, state: RobotState, world: World) -> Reason | None:
+    """Why this robot cannot begin it now; it is present and has no task."""
+    if reason := ability(task, robot):
+        return reason
+    chosen = world.plan.get(task.spec.task_id)
+    if chosen is not None and chosen != robot.robot_id:
+        return Reason(f"It is planned for {chosen}.", f"计划由{chosen}执行。")
+    if state.mode in STANDING or _has_other_work(state, world):
+        return Reason(f"{robot.name} is {state.mode}.", f"{robot.name}当前状态为{state.mode}。")
+    if state.battery < LEAST_BATTERY:
+        return Reason(f"{robot.name} must charge first.", f"{robot.name}需要先充电。")
+    return world.allocation.obstacle(world.zones, robot.robot_id, task.spec.zones)
+
+
+def _has_other_work(state: RobotState, world: World) -> bool:
+    """A state may be older than the result of the order that it shows; that order is over."""
+    in_hand = world.tasks.get(state.task_id or "")
+    return state.task_id is not None and (in_hand is None or in_hand.state is not TaskState.DONE)
