@@ -1,0 +1,64 @@
+"""The stream of events (server-sent events). A client that comes back says by Last-Event-ID what it heard last."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from web.access import Allowed, SiteId
+from web.database import reading
+from web.feed import Feed
+from web.problems import Problem
+from web.routes.common import API, PROBLEMS
+from web.security import Capability
+from web.server_state import Server, server_of
+from web.tables import Event
+
+router = APIRouter(prefix=API + "/sites/{site_id}", tags=["events"], responses=PROBLEMS)
+OK = {200: {"description": "Events, as they come", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/events", response_class=StreamingResponse, responses={**PROBLEMS, **OK},
+            openapi_extra={"x-requires": "read"})  # fmt: skip
+async def stream_events(
+    request: Request, site_id: SiteId, last_event_id: Annotated[str, Header(max_length=30)] = ""
+) -> StreamingResponse:
+    """Everything that happens on a site, from `Last-Event-ID` on, or from now."""
+    server = server_of(request)
+    await run_in_threadpool(_check, request, server, site_id)
+    after = (
+        int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19 else None
+    )
+    stream = _stream(request, server, server.feed, site_id, after)
+    return StreamingResponse(stream, media_type="text/event-stream",
+                             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})  # fmt: skip
+
+
+async def _stream(
+    request: Request, server: Server, feed: Feed, site_id: str, after: int | None
+) -> AsyncIterator[bytes]:
+    yield b"retry: 2000\n\n"
+    async for event in feed.listen(site_id, after):
+        if event is not None:
+            yield _line(event)
+            continue
+        try:  # while nothing happens, see whether the listener may still listen
+            await run_in_threadpool(_check, request, server, site_id)
+        except Problem:
+            return
+        yield b": still here\n\n"
+
+
+def _line(event: Event) -> bytes:
+    data = json.dumps({"at": event.at.isoformat(), **event.data}, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {event.id}\nevent: {event.name}\ndata: {data}\n\n".encode()
+
+
+def _check(request: Request, server: Server, site_id: str) -> None:
+    request.state.fingerprint = None
+    with reading(server.engine) as session:
+        request.state.session = session
+        Allowed(Capability.READ)(request, site_id)

@@ -1,0 +1,217 @@
+"""Issues and photos. What a device made while it was offline carries its own id and arrives exactly once."""
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Header, Query, Request, Response
+from pydantic import AwareDatetime
+from sqlmodel import col, func, select
+from starlette.concurrency import run_in_threadpool
+
+from bim.bcf import bcf_bytes, read_bcf
+from web.access import Access, Raises, Reads
+from web.database import in_turn
+from web.identifiers import new_id
+from web.issues_bcf import bcf_of, guid_of, issues_of
+from web.pictures import checked_picture
+from web.problems import Problem, conflict
+from web.routes.common import Cursor, Limit, Ref, file_response, site_routes
+from web.schemas import (
+    CommentIn,
+    Id,
+    ImportedIssues,
+    IssueChange,
+    IssueIn,
+    IssueOut,
+    IssueState,
+    Page,
+    PhotoChange,
+    PhotoOut,
+)
+from web.store import check_version, etag, found, mention, page, put, stored
+from web.tables import Issue, Photo, Site, now
+
+router = site_routes("issues and photos")
+PHOTO_BYTES = 30 * 1024**2
+
+
+@router.get("/issues")
+def list_issues(
+    access: Reads, state: IssueState | None = None, cursor: Cursor = None, limit: Limit = 100
+) -> Page[IssueOut]:
+    """Issues, newest first."""
+    return page(access, Issue, issue_out, cursor, limit, [col(Issue.state) == state] if state else [])
+
+
+@router.post("/issues", status_code=201)
+def raise_issue(response: Response, access: Raises, wanted: IssueIn) -> IssueOut:
+    """Raise an issue."""
+    ref = wanted.issue_id or new_id()
+    if access.session.get(Issue, (access.site_id, ref)):
+        raise conflict(
+            "already-there",
+            "an issue with this id exists; read it, then change it",
+            "该编号的问题已存在；请先查看再修改",
+        )
+    body = wanted.model_dump(mode="json", exclude={"issue_id"}) | {
+        "number": _next_number(access), "author": access.actor.name, "bcf_guid": guid_of(ref), "comments": [],
+    }  # fmt: skip
+    row = put(access, Issue, ref, body, "open")
+    etag(access.session, response, row)
+    return issue_out(row)
+
+
+@router.get("/issues/export.bcfzip", response_class=Response)
+def export_issues(access: Reads) -> Response:
+    """All issues as BCF 3.0."""
+    site = access.session.get(Site, access.site_id)
+    rows = access.session.exec(select(Issue).where(Issue.site_id == access.site_id).order_by(col(Issue.id))).all()
+    photos = access.session.exec(select(Photo).where(Photo.site_id == access.site_id)).all()
+    archive = bcf_bytes(
+        bcf_of(site.name if site else "", rows, {photo.id: photo for photo in photos}, access.server.files)
+    )
+    headers = {"Content-Disposition": 'attachment; filename="issues.bcfzip"'}
+    return Response(archive, media_type="application/zip", headers=headers)
+
+
+@router.post("/issues/import", openapi_extra={"requestBody": {"required": True, "content": {
+    "application/zip": {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
+async def import_issues(request: Request, access: Raises) -> ImportedIssues:
+    """Issues of a BCF archive (2.0, 2.1, 3.0): new ones are added, known ones brought up to date by their GUID."""
+    content = await request.body()
+    return await run_in_threadpool(_import, access, content)
+
+
+def _import(access: Access, content: bytes) -> ImportedIssues:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "issues.bcfzip"
+        path.write_bytes(content)
+        archive = read_bcf(path)
+    known = {
+        row.body["bcf_guid"]: row for row in access.session.exec(select(Issue).where(Issue.site_id == access.site_id))
+    }
+    number, created = _next_number(access), 0
+    for body, state in issues_of(archive):
+        row = known.get(body["bcf_guid"])
+        if row is None:
+            put(access, Issue, new_id(), body | {"number": number + created}, state)
+            created += 1
+        else:
+            put(access, Issue, row.id, row.body | body, state)
+    return ImportedIssues(created=created, updated=len(archive.topics) - created, assumptions=list(archive.assumptions))
+
+
+@router.get("/issues/{issue_id}")
+def get_issue(response: Response, access: Reads, issue_id: Ref) -> IssueOut:
+    """An issue."""
+    row = found(access, Issue, issue_id)
+    etag(access.session, response, row)
+    return issue_out(row)
+
+
+@router.patch("/issues/{issue_id}")
+def change_issue(request: Request, response: Response, access: Raises, issue_id: Ref, change: IssueChange) -> IssueOut:
+    """Change an issue. With If-Match, 412 tells that someone else was faster."""
+    row = found(access, Issue, issue_id)
+    check_version(request, row)
+    changes = change.model_dump(mode="json", exclude_unset=True, exclude={"state"})
+    row.body = row.body | {key: value for key, value in changes.items() if value is not None or key in _MAY_BE_NULL}
+    row.state = change.state or row.state
+    mention(access.session, row)
+    etag(access.session, response, row)
+    return issue_out(row)
+
+
+_MAY_BE_NULL = frozenset({"assigned_to", "due_date", "place_m"})
+
+
+@router.post("/issues/{issue_id}/comments", status_code=201)
+def comment_on_issue(response: Response, access: Raises, issue_id: Ref, comment: CommentIn) -> IssueOut:
+    """Say something about an issue."""
+    row = found(access, Issue, issue_id)
+    ref = comment.comment_id or new_id()
+    if all(each["comment_id"] != ref for each in row.body["comments"]):
+        said = {"comment_id": ref, "at": now().isoformat(), "author": access.actor.name, "text": comment.text}
+        row.body = row.body | {"comments": [*row.body["comments"], said]}
+    etag(access.session, response, row)
+    return issue_out(row)
+
+
+def issue_out(row: Issue) -> IssueOut:
+    """An issue on the wire."""
+    return IssueOut.model_validate({**row.body, **stored(row), "issue_id": row.id, "state": row.state})
+
+
+def _next_number(access: Access) -> int:
+    in_turn(access.session, f"issue number {access.site_id}")
+    return access.session.exec(select(func.count()).select_from(Issue).where(Issue.site_id == access.site_id)).one() + 1
+
+
+# --- Photos ------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/photos")
+def list_photos(access: Reads, cursor: Cursor = None, limit: Limit = 100) -> Page[PhotoOut]:
+    """Photos, newest first."""
+    return page(access, Photo, _photo, cursor, limit)
+
+
+@router.post("/photos", status_code=201, openapi_extra={"requestBody": {"required": True, "content": {
+    "image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
+async def add_photo(
+    request: Request,
+    access: Raises,
+    taken_at: AwareDatetime | None = None,
+    photo_id: Annotated[Id | None, Query(description="Chosen by a device that was offline.")] = None,
+    content_length: Annotated[int, Header(ge=1, le=PHOTO_BYTES)] = 1,
+) -> PhotoOut:
+    """Add a photo: the body is a JPEG, PNG or WebP. Caption, place and marks follow by PATCH."""
+    content = await request.body()
+    if not 0 < len(content) <= PHOTO_BYTES:
+        raise Problem(
+            413, "too-large", "a photo has 1 byte to 30 MiB; make it smaller", "照片大小须不超过 30 MiB；请压缩"
+        )
+    return await run_in_threadpool(_add_photo, access, content, taken_at or now(), photo_id or new_id())
+
+
+def _add_photo(access: Access, content: bytes, taken_at: AwareDatetime, ref: str) -> PhotoOut:
+    media_type, clean = checked_picture(io.BytesIO(content))
+    if access.session.get(Photo, (access.site_id, ref)):
+        raise conflict("already-there", "a photo with this id exists", "该编号的照片已存在")
+    body = {"taken_at": taken_at.isoformat(), "author": access.actor.name, "caption": "", "element_ids": [],
+            "storey": "", "place_m": None, "marks": []}  # fmt: skip
+    sha256 = access.server.files.keep_bytes(clean)
+    return _photo(put(access, Photo, ref, body, "", sha256=sha256, media_type=media_type))
+
+
+@router.get("/photos/{photo_id}")
+def get_photo(access: Reads, photo_id: Ref) -> PhotoOut:
+    """What is known of a photo."""
+    return _photo(found(access, Photo, photo_id))
+
+
+@router.patch("/photos/{photo_id}")
+def change_photo(request: Request, response: Response, access: Raises, photo_id: Ref, change: PhotoChange) -> PhotoOut:
+    """Caption, place, elements, marks. Marks lie over the picture, which stays as it was taken."""
+    row = found(access, Photo, photo_id)
+    check_version(request, row)
+    row.body = row.body | change.model_dump(mode="json", exclude_unset=True)
+    mention(access.session, row)
+    etag(access.session, response, row)
+    return _photo(row)
+
+
+@router.get("/photos/{photo_id}/file")
+def get_photo_file(request: Request, access: Reads, photo_id: Ref) -> Response:
+    """The picture."""
+    row = found(access, Photo, photo_id)
+    suffix = row.media_type.rpartition("/")[2]
+    return file_response(request, access.server.files, row.sha256, f"{row.id}.{suffix}", row.media_type)
+
+
+def _photo(row: Photo) -> PhotoOut:
+    return PhotoOut.model_validate(
+        {**row.body, **stored(row), "photo_id": row.id, "sha256": row.sha256, "media_type": row.media_type}
+    )

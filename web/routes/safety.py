@@ -1,0 +1,214 @@
+"""Zones, cameras, hazards. A hazard's life is that of site_safety/hazards.py; here it is stored and shown."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Body, Request, Response
+from sqlmodel import col
+
+from bim.verdict import Reason
+from site_safety.hazards import Deed, Event, Evidence, HazardState, Source, Subject, apply, possible
+from site_safety.hazards import Hazard as HazardRecord
+from site_safety.records import from_json, to_json
+from web.access import Access, Ingests, Plans, Raises, Reads
+from web.identifiers import new_id
+from web.problems import conflict
+from web.routes.common import Cursor, Limit, Ref, site_routes
+from web.schemas import (
+    CameraState,
+    HazardDeed,
+    HazardIn,
+    HazardOut,
+    HazardReport,
+    Page,
+    ZoneIn,
+    ZoneOut,
+)
+from web.security import Capability
+from web.store import check_version, etag, found, page, put, stored
+from web.tables import Camera, Hazard, Photo, Zone, now
+from web.trail import tell
+
+router = site_routes("safety")
+
+
+@router.get("/zones")
+def list_zones(access: Reads, cursor: Cursor = None, limit: Limit = 1000) -> Page[ZoneOut]:
+    """Zones."""
+    return page(access, Zone, _zone, cursor, limit)
+
+
+@router.get("/zones/{zone_id}")
+def get_zone(access: Reads, zone_id: Ref) -> ZoneOut:
+    """A zone."""
+    return _zone(found(access, Zone, zone_id))
+
+
+@router.post("/zones", status_code=201)
+def add_zone(access: Plans, zone: ZoneIn) -> ZoneOut:
+    """Draw a zone."""
+    return _zone(put(access, Zone, new_id(), zone.model_dump(mode="json"), zone.kind))
+
+
+@router.put("/zones/{zone_id}")
+def put_zone(request: Request, response: Response, access: Plans, zone_id: Ref, zone: ZoneIn) -> ZoneOut:
+    """Write a zone, new or over the old one."""
+    row = access.session.get(Zone, (access.site_id, zone_id))
+    if row:
+        check_version(request, row)
+    row = put(access, Zone, zone_id, zone.model_dump(mode="json"), zone.kind)
+    etag(access.session, response, row)
+    return _zone(row)
+
+
+@router.delete("/zones/{zone_id}", status_code=204)
+def delete_zone(access: Plans, zone_id: Ref) -> Response:
+    """Remove a zone."""
+    access.session.delete(found(access, Zone, zone_id))
+    return Response(status_code=204)
+
+
+def _zone(row: Zone) -> ZoneOut:
+    return ZoneOut.model_validate({**row.body, **stored(row), "zone_id": row.id})
+
+
+# --- Cameras -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/cameras")
+def list_cameras(access: Reads, cursor: Cursor = None, limit: Limit = 1000) -> Page[CameraState]:
+    """Every camera as the watch reported it last."""
+    return page(access, Camera, _camera, cursor, limit)
+
+
+@router.post("/cameras/states", status_code=204)
+def report_cameras(access: Ingests, states: Annotated[list[CameraState], Body(max_length=1000)]) -> Response:
+    """The watch reports cameras, many at once; one event tells of all."""
+    for state in states:
+        put(access, Camera, state.camera_id, state.model_dump(mode="json"), state.state)
+    if states:
+        tell(access.session, access.site_id, "camera.updated", {"cameras": [s.model_dump(mode="json") for s in states]})
+    return Response(status_code=204)
+
+
+def _camera(row: Camera) -> CameraState:
+    return CameraState.model_validate(row.body)
+
+
+# --- Hazards -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/hazards")
+def list_hazards(
+    access: Reads,
+    state: HazardState | None = None,
+    is_open: bool | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[HazardOut]:
+    """Hazards, newest first."""
+    where = [col(Hazard.state) == state] if state else []
+    if is_open is not None:
+        where.append(col(Hazard.state) != "closed" if is_open else col(Hazard.state) == "closed")
+    return page(access, Hazard, lambda row: _hazard(access, row), cursor, limit, where)
+
+
+@router.post("/hazards", status_code=201)
+def report_hazard(response: Response, access: Raises, wanted: HazardIn) -> HazardOut:
+    """A person reports a hazard."""
+    ref = wanted.hazard_id or new_id()
+    if access.session.get(Hazard, (access.site_id, ref)):
+        raise conflict("already-there", "a hazard with this id exists; read it first", "该编号的隐患已存在；请先查看")
+    event = Event(ref, Deed.REGISTER, min(wanted.at or now(), now()), _by(access), subject=_subject(wanted),
+                  due_at=wanted.due_at, evidence=_pictures(access, wanted.photo_ids))  # fmt: skip
+    return _kept(response, access, apply(None, event))
+
+
+@router.get("/hazards/{hazard_id}")
+def get_hazard(access: Reads, hazard_id: Ref) -> HazardOut:
+    """A hazard and what the caller may do with it."""
+    return _hazard(access, found(access, Hazard, hazard_id))
+
+
+@router.put("/hazards/{hazard_id}")
+def put_hazard(response: Response, access: Ingests, hazard_id: Ref, report: HazardReport) -> HazardOut:
+    """The watch or the orchestrator reports a hazard.
+
+    A hazard that is known keeps what people did with it; what is new is when it was seen and cleared, and its evidence.
+    """
+    reported = from_json(HazardRecord, report.model_dump(mode="json") | {"hazard_id": hazard_id})
+    row = access.session.get(Hazard, (access.site_id, hazard_id))
+    if row is None:
+        return _kept(response, access, reported)
+    known = _record(row)
+    if known.open and reported.seen_at > known.seen_at:
+        known = apply(known, Event(hazard_id, Deed.SEEN, reported.seen_at, _by(access)))
+    if known.open and reported.cleared_at and known.cleared_at is None and reported.cleared_at >= known.seen_at:
+        known = apply(known, Event(hazard_id, Deed.CLEARED, reported.cleared_at, _by(access)))
+    if known.open and set(reported.evidence) - set(known.evidence):
+        known = apply(known, Event(hazard_id, Deed.ADD_EVIDENCE, now(), _by(access), evidence=reported.evidence))
+    return _kept(response, access, known)
+
+
+@router.post("/hazards/{hazard_id}/deeds")
+def deal_with_hazard(
+    request: Request, response: Response, access: Raises, hazard_id: Ref, deed: HazardDeed
+) -> HazardOut:
+    """Do something with a hazard: acknowledge, review, assign, start, submit, close, return, stop work.
+
+    Whoever rectified never re-checks. To assign, close, return and review takes a safety officer or a manager.
+    """
+    row = found(access, Hazard, hazard_id)
+    check_version(request, row)
+    if deed.deed in _OFFICER and Capability.SAFETY not in access.may:
+        from web.access import forbidden
+
+        raise forbidden(f"the right to {Capability.SAFETY}")
+    event = Event(hazard_id, Deed(deed.deed), max(now(), _record(row).opened_at), _by(access), note=deed.note,
+                  to=deed.to, due_at=deed.due_at, review=deed.review,
+                  evidence=_pictures(access, deed.photo_ids))  # fmt: skip
+    return _kept(response, access, apply(_record(row), event))
+
+
+_OFFICER = frozenset({"assign", "close", "return", "review", "stop_work"})
+
+
+def _kept(response: Response, access: Access, hazard: HazardRecord) -> HazardOut:
+    row = put(access, Hazard, hazard.hazard_id, to_json(hazard), hazard.state.value)
+    etag(access.session, response, row)
+    return _hazard(access, row)
+
+
+def _record(row: Hazard) -> HazardRecord:
+    return from_json(HazardRecord, row.body)
+
+
+def _hazard(access: Access, row: Hazard) -> HazardOut:
+    record = _record(row)
+    may = [deed for deed in possible(record, _by(access)) if deed in _BY_PEOPLE]
+    return HazardOut.model_validate({**row.body, **stored(row), "is_overdue": record.open and _late(record.due_at),
+                                     "possible": may})  # fmt: skip
+
+
+_BY_PEOPLE = frozenset(Deed) - {Deed.REGISTER, Deed.SEEN, Deed.CLEARED, Deed.ESCALATE}
+
+
+def _late(due_at: datetime) -> bool:
+    return due_at < now()
+
+
+def _subject(wanted: HazardIn) -> Subject:
+    return Subject(
+        wanted.rule, Source.PERSON, wanted.level, Reason(wanted.text.en, wanted.text.zh), wanted.storey, wanted.zone_id,
+        wanted.place_m, tuple(wanted.element_ids), tuple(wanted.robot_ids), wanted.camera_id,
+    )  # fmt: skip
+
+
+def _pictures(access: Access, photo_ids: list[str]) -> tuple[Evidence, ...]:
+    rows = [found(access, Photo, photo_id) for photo_id in photo_ids]
+    return tuple(Evidence("photo", row.sha256, f"photos/{row.id}") for row in rows)
+
+
+def _by(access: Access) -> str:
+    """Who, as the record keeps it: a person by their e-mail address, a program by its token's id."""
+    return access.actor.id if access.actor.token else access.actor.person.email
