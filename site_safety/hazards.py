@@ -218,8 +218,9 @@ def apply(hazard: Hazard | None, event: Event, deadlines: Deadlines | None = Non
     _refuse(hazard, event)
     changed = replace(hazard, **_changes(hazard, event, deadlines))
     step = Step(event.at, event.by, event.deed, changed.state, event.note)
-    # A condition that goes on for hours is one line of history, not one a second.
-    history = hazard.history if event.deed is Deed.SEEN else (*hazard.history, step)
+    # A condition that goes on for hours is one line of history, not one a minute; one that comes back is another.
+    goes_on = event.deed is Deed.SEEN and hazard.cleared_at is None
+    history = hazard.history if goes_on else (*hazard.history, step)
     return replace(changed, history=history, evidence=hazard.evidence + _new(hazard, event.evidence))
 
 

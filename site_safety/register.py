@@ -12,6 +12,7 @@ from pathlib import Path
 from site_safety.evidence import EvidenceStore, Journal
 from site_safety.hazards import Deadlines, Deed, Event, Evidence, Hazard, Subject, apply, escalation
 from site_safety.records import from_json, to_json
+from site_safety.reports import SIGN_EVERY, CameraSign
 from site_safety.rules_scene import Alarm, Phase
 
 SAME_WITHIN = timedelta(minutes=15)
@@ -101,3 +102,19 @@ def hazard_id(subject: Subject, at: datetime, by: str) -> str:
     """An id from what is reported, when and by whom: the same report twice has the same one."""
     told = f"{subject.key or subject.text.en}|{subject.rule}|{at.isoformat()}|{by}"
     return f"{subject.source.value}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+class CameraLog:
+    """What the watcher says of its cameras, in `folder/cameras.jsonl`: each change of state, and a word a minute."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or begin the log."""
+        self.journal = Journal(folder / "cameras.jsonl")
+        self._last: dict[str, CameraSign] = {}
+
+    def tell(self, sign: CameraSign) -> None:
+        """Write a word down, unless the last one says the same and is not a minute old."""
+        last = self._last.get(sign.camera_id)
+        if last is None or last.state != sign.state or sign.at - last.at >= SIGN_EVERY or sign.at < last.at:
+            self.journal.append(to_json(sign))
+            self._last[sign.camera_id] = sign

@@ -25,6 +25,8 @@ from sitewright.detect import detect
 from sitewright.epochs import epochs
 from sitewright.print_wall import print_wall
 from sitewright.progress import progress
+from sitewright.report import report
+from sitewright.verify import verify
 from sitewright.versions import versions
 
 if TYPE_CHECKING:
@@ -241,6 +243,8 @@ def bench(
 app.command()(progress)
 app.command()(check)
 app.command()(epochs)
+app.command()(verify)
+app.add_typer(report, name="report")
 app.command()(versions)
 app.command()(detect)
 app.command()(calibrate)

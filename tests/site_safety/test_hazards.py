@@ -106,9 +106,9 @@ def test_stopped_work_goes_on_when_the_hazard_is_closed() -> None:
     assert not done(hazard, *WHOLE_LOOP).stop_work
 
 
-def test_a_condition_that_goes_on_is_no_line_of_history() -> None:
+def test_a_condition_that_goes_on_is_no_line_of_history_and_one_that_comes_back_is() -> None:
     hazard = done(registered(), (Deed.CLEARED, "camera"), (Deed.SEEN, "camera"), (Deed.SEEN, "camera"))
-    assert len(hazard.history) == 2
+    assert [step.deed for step in hazard.history] == [Deed.REGISTER, Deed.CLEARED, Deed.SEEN]
     assert (hazard.seen_at, hazard.cleared_at) == (NOW + timedelta(minutes=3), None)
 
 
