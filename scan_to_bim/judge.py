@@ -75,9 +75,11 @@ def judge(
     chances, parts = _explanations(counted.bins, elements)
     allowed = [tolerances.allowance(element.ifc_class) for element in elements]
     return tuple(
-        _verdict(element, counts, _grounds(counts, chance, what, may), part, what, may, assumed)
-        for element, counts, chance, part, what, may in zip(
-            elements, counted.counts, chances, parts, measured, allowed, strict=True
+        _verdict(
+            element, counts, _grounds(counts, chance, what, may), _credible(part, bins, element), what, may, assumed
+        )
+        for element, counts, bins, chance, part, what, may in zip(
+            elements, counted.counts, counted.bins, chances, parts, measured, allowed, strict=True
         )
     )
 
@@ -110,7 +112,7 @@ def _verdict(
     element: Element,
     counts: npt.NDArray[np.int64],
     grounds: Grounds,
-    part: FloatArray,
+    credible: "_Credible",
     measured: Measured,
     allowance: Allowance,
     assumed: bool,
@@ -118,7 +120,7 @@ def _verdict(
     state, confidence = grounds.state, calibrated(grounds, assumed)
     if confidence < LEAST_SURE:
         state, confidence = State.UNSEEN, calibrated(replace(grounds, state=State.UNSEEN), assumed)
-    share, low, high = _completion(state, part, counts, element)
+    share, low, high = _completion(state, credible, counts, element)
     seen = state in (State.BUILT, State.PARTIAL, State.DISPLACED)
     return Verdict(
         global_id=element.global_id,
@@ -162,18 +164,40 @@ def _agreement(state: State, counts: npt.NDArray[np.int64]) -> float:
     return agreeing / max(present + absent, 1)
 
 
+@dataclass(frozen=True)
+class _Credible:
+    """How much of an element may stand: `part` (3,) best, lowest and highest if it is half done, `proven` at least
+    if it is whole."""
+
+    part: FloatArray
+    proven: float
+
+
+def _credible(part: FloatArray, bins: npt.NDArray[np.int64], element: Element) -> _Credible:
+    """`bins` (B, 2) are absent and present samples along the growth axis.
+
+    What was seen to stand at one place stands wherever it must have grown before: below, or on the way from one end.
+    """
+    growth, seen = _growth(element), np.flatnonzero(bins[:, 1] > bins[:, 0])
+    if growth == "not" or not len(seen):
+        return _Credible(part, 1.0 if growth == "not" else 0.0)
+    before, after = int(seen[0]), len(bins) - 1 - int(seen[-1])
+    return _Credible(part, 1.0 - (after if growth == "up" else max(before, after)) / len(bins))
+
+
 def _completion(
-    state: State, part: FloatArray, counts: npt.NDArray[np.int64], element: Element
+    state: State, credible: _Credible, counts: npt.NDArray[np.int64], element: Element
 ) -> tuple[float | None, float, float]:
     """Share that stands with its interval: from what is known to what is unseen."""
-    hidden = float(counts[Outcome.OCCLUDED] + counts[Outcome.NOT_COVERED]) / max(float(counts.sum()), 1.0)
+    best, lowest, highest = (float(each) for each in credible.part)
     if state is State.UNSEEN:
         return None, 0.0, 1.0
     if state is State.ABSENT:
-        return 0.0, 0.0, min(hidden, float(part[2])) if _growth(element) != "not" else 0.0
+        hidden = float(counts[Outcome.OCCLUDED] + counts[Outcome.NOT_COVERED]) / max(float(counts.sum()), 1.0)
+        return 0.0, 0.0, min(hidden, highest) if _growth(element) != "not" else 0.0
     if state is State.PARTIAL:
-        return float(part[0]), float(part[1]), float(part[2])
-    return 1.0, 1.0 - hidden, 1.0
+        return best, lowest, highest
+    return 1.0, credible.proven, 1.0
 
 
 def _vector(xyz: FloatArray) -> Vector:

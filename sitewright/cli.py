@@ -111,8 +111,9 @@ def demo(
         steps("building a site and scanning it", 0.0)
         site = make_demo_site(folder)
         building = read_building([site.model], settings.cache, settings.limits)
-        report = compare_scans(building, [site.scan], site.stations, cache=settings.cache, progress=steps)
-        plan = against_plan(report, site.schedule, site.date.date(), settings.limits)
+        day = site.date.date()
+        report = compare_scans(building, [site.scan], site.stations, day=day, cache=settings.cache, progress=steps)
+        plan = against_plan(report, site.schedule, day, settings.limits)
         write_outputs(
             report,
             plan=summarise(plan),

@@ -138,6 +138,14 @@ def test_a_half_high_wall_is_partial_by_its_height(fraction: float) -> None:
     assert verdict.completion_low - 0.02 <= fraction <= verdict.completion_high + 0.02
 
 
+def test_what_is_seen_to_stand_above_stands_below_though_it_is_hidden_there() -> None:
+    pallets = [box((x, 0.3, 0), (x + 0.3, 3.7, 1.2)) for x in (3.3, 4.4)]
+    verdict = last(building(*ROOM, PARTITION), BUILT, *pallets)
+    assert (verdict.state, verdict.completion) == (State.BUILT, 1.0)
+    assert verdict.evidence.occluded > 0.15 * verdict.evidence.present
+    assert verdict.completion_low > 0.95
+
+
 def test_a_sheet_of_formwork_before_a_planned_wall_is_not_the_wall() -> None:
     sheet = box((3.92, 0.5, 0), (3.94, 3.5, 2.6))
     assert last(building(*ROOM, PARTITION), ABSENT, sheet).state is not State.BUILT
