@@ -6,7 +6,8 @@ import { useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { initReactI18next } from 'react-i18next'
 import { Viewer, type ViewProps } from '../../src/viewer'
-import { paint } from '../../src/viewer/looks'
+import * as copcNodes from '../../src/viewer/copcNodes'
+import * as looks from '../../src/viewer/looks'
 import { ModelScene } from '../../src/viewer/scene'
 import { COLOUR_MODES } from '../../src/viewer/types'
 import { modelOf } from '../../src/viewer/useModel'
@@ -29,8 +30,8 @@ function Page() {
   )
 }
 
-/** What benchmarks call. */
-Object.assign(window, { parts: { paint, modelOf, ModelScene, COLOUR_MODES } })
+/** What tests and benchmarks call. */
+Object.assign(window, { parts: { ...looks, ...copcNodes, modelOf, ModelScene, COLOUR_MODES } })
 createRoot(document.getElementById('root')!).render(
   <QueryClientProvider client={new QueryClient()}>
     <Page />

@@ -79,7 +79,7 @@ function Cut({ pack, cut_m, onCut }: Props) {
   return (
     <label className="vw-field vw-range">
       <span>
-        {words.cut} <output>{cut_m === null ? words.uncut : words.metres(cut_m.toFixed(1))}</output>
+        {words.cut} <b>{cut_m === null ? words.uncut : words.metres(cut_m.toFixed(1))}</b>
       </span>
       <input
         type="range"
@@ -102,7 +102,7 @@ function Day({ dates, day, onDay }: Props) {
   return (
     <label className="vw-field vw-range">
       <span>
-        {words.day} <output>{day}</output>
+        {words.day} <b>{day}</b>
       </span>
       <input
         type="range"
