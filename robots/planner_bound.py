@@ -1,0 +1,181 @@
+"""What no plan can undercut, for problems that are too large to prove optimal.
+
+Three parts of the cost are bounded each by itself, so their sum is a bound. Driving: the ways between jobs hang
+together as a forest that grows from the robots; its minimum, sharpened by Held and Karp's multipliers (1970), is at most
+what is driven. Work and finish: the cheapest fractional assignment of jobs to robots such that each robot works, drives and
+charges no longer than to the finish, which no chain of predecessors undercuts. Lateness: every job at its earliest. It
+holds for plans that leave nothing out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy.optimize import linprog
+from scipy.sparse import coo_array
+
+from robots.planner_arrays import FULL, NEVER, Arrays, Ints
+
+Floats = npt.NDArray[np.float64]
+STEPS = 300
+"""Of the multipliers; more is sharper."""
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """Cost that no plan undercuts which leaves nothing out, and the finish that goes with it."""
+
+    cost: int
+    finish_s: int
+
+
+def lower_bound(a: Arrays) -> LowerBound:
+    """The bound of a problem; jobs that nobody can do must not be in it."""
+    if not a.work.shape[1]:
+        return LowerBound(0, 0)
+    least = np.where(a.work >= 0, a.work, NEVER).min(axis=0)
+    ends = _earliest_ends(a, least)
+    late = int((a.late * np.maximum(0, ends - a.due)).sum())
+    cost, finish_s = _work_and_finish(a, int(ends.max()))
+    return LowerBound(cost + int(a.weights[0]) * travel_bound(a) + late, finish_s)
+
+
+def _earliest_ends(a: Arrays, least: Ints) -> Ints:
+    """(N,) when each job ends at the earliest, whoever does it and wherever that robot is before."""
+    jobs = a.work.shape[1]
+    begins = np.maximum(a.free, a.shifts[a.shift_first[:-1], 0])
+    ends: Ints = np.maximum(np.where(a.work >= 0, begins[:, None], NEVER).min(axis=0), a.release) + least
+    for _ in range(jobs):
+        before = ends.copy()
+        for j in range(jobs):
+            for i in a.after[a.after_first[j] : a.after_first[j + 1]]:
+                ends[j] = max(ends[j], ends[i] + least[j])
+        if (ends == before).all():
+            break
+    return ends
+
+
+# --- Driving ----------------------------------------------------------------------------------------------------------
+
+
+def travel_bound(a: Arrays) -> int:
+    """Seconds that are driven at least: the minimum forest over jobs that no two robots' skills tie together."""
+    return sum(_forest(a, robots, jobs) for robots, jobs in _components(a))
+
+
+def _components(a: Arrays) -> list[tuple[Ints, Ints]]:
+    """Robots and jobs that have nothing to do with each other, apart from time."""
+    left = set(range(len(a.work)))
+    found = []
+    while left:
+        mine, size = np.array([left.pop()]), 0
+        while size != len(mine):
+            size = len(mine)
+            own = np.flatnonzero((a.work[mine] >= 0).any(axis=0))
+            mine = np.flatnonzero((a.work[:, own] >= 0).any(axis=1)) if len(own) else mine
+        left -= set(mine.tolist())
+        if len(own):
+            found.append((mine, own))
+    return found
+
+
+def _forest(a: Arrays, robots: Ints, jobs: Ints) -> int:
+    """Node 0 stands for all robots; every job hangs on it or on another job."""
+    legs = a.leg[np.unique(a.group[robots])].min(axis=0)
+    between = legs[np.ix_(jobs, jobs)]
+    nodes = len(jobs) + 1
+    way = np.full((nodes, nodes), float(NEVER))
+    way[1:, 1:] = np.minimum(between, between.T)
+    way[0, 1:] = way[1:, 0] = _from_robots(a, robots, jobs)
+    return int(np.ceil(_sharpened(way, STEPS) - 1e-6))
+
+
+def _from_robots(a: Arrays, robots: Ints, jobs: Ints) -> Floats:
+    starts: Floats = a.leg[a.group[robots], a.work.shape[1] + robots][:, jobs].min(axis=0).astype(np.float64)
+    return starts
+
+
+@njit(cache=True)
+def _sharpened(way, steps):  # type: ignore[no-untyped-def]
+    """The largest minimum forest over prices of the jobs: a job has at most two ways, so a price on each beyond two
+    can only be gained back."""
+    nodes = len(way)
+    price, best, pace = np.zeros(nodes), 0.0, 0.0
+    for step in range(steps):
+        total, degree = _spanning(way, price)
+        value = total - 2.0 * price[1:].sum()
+        best = max(best, value)
+        over = degree[1:] - 2
+        if step == 0:
+            pace = 0.1 * total / nodes
+        # Prices are of "at most two": they never fall below zero.
+        price[1:] = np.maximum(0.0, price[1:] + pace * 0.98**step * over)
+    return best
+
+
+@njit(cache=True)
+def _spanning(way, price):  # type: ignore[no-untyped-def]
+    """Length of the minimum spanning tree with priced ways (Prim 1957), and the ways at each node."""
+    nodes = len(way)
+    near, parent = np.full(nodes, np.inf), np.zeros(nodes, np.int64)
+    out, degree = np.ones(nodes, np.bool_), np.zeros(nodes, np.int64)
+    total, at = 0.0, 0
+    out[0] = False
+    for _ in range(nodes - 1):
+        nearest = -1
+        for k in range(nodes):
+            if out[k]:
+                length = way[at, k] + price[at] + price[k]
+                if length < near[k]:
+                    near[k], parent[k] = length, at
+                if nearest < 0 or near[k] < near[nearest]:
+                    nearest = k
+        total += near[nearest]
+        degree[nearest] += 1
+        degree[parent[nearest]] += 1
+        out[nearest] = False
+        at = nearest
+    return total, degree
+
+
+# --- Work and finish --------------------------------------------------------------------------------------------------
+
+
+def _work_and_finish(a: Arrays, chain: int) -> tuple[int, int]:
+    """The least cost of work and of a finish T by a fractional assignment: a robot works, drives at least the shortest
+    way to each of its jobs, and charges what its battery lacks for that. T is at least `chain`, so that a robot that is
+    free later, and may do nothing, counts as free by then."""
+    robots, jobs = a.work.shape
+    r, j = np.nonzero(a.work >= 0)
+    way = _shortest_ways(a)[r, j]
+    pairs, own, each = len(r), np.arange(robots), np.arange(len(r))
+    # Variables: a share for each pair, seconds of charging for each robot, and T.
+    columns = pairs + robots + 1
+    time_rows = np.concatenate([r, own, own])
+    time = np.concatenate([a.work[r, j] + way, np.ones(robots), -np.ones(robots)])
+    time_at = np.concatenate([each, pairs + own, np.full(robots, columns - 1)])
+    drain = np.concatenate([a.labour[r] * a.work[r, j] + a.drive[r] * way, -a.refill])
+    drain_rows, drain_at = np.concatenate([r, own]) + robots, np.concatenate([each, pairs + own])
+    limits = coo_array(
+        (
+            np.concatenate([time, drain / FULL]),
+            (np.concatenate([time_rows, drain_rows]), np.concatenate([time_at, drain_at])),
+        ),
+        shape=(2 * robots, columns),
+    )
+    most = np.concatenate([-np.minimum(a.free, chain), (a.charge - a.reserve) / FULL])
+    whole = coo_array((np.ones(pairs), (j, each)), shape=(jobs, columns))
+    cost = np.concatenate([a.weights[0] * a.work[r, j], np.zeros(robots), [a.weights[1]]])
+    least = [(0, None)] * (columns - 1) + [(chain, None)]
+    found = linprog(cost, A_ub=limits, b_ub=most, A_eq=whole, b_eq=np.ones(jobs), bounds=least, method="highs")
+    return (int(np.ceil(found.fun - 1e-3)), int(found.x[-1])) if found.success else (0, chain)
+
+
+def _shortest_ways(a: Arrays) -> Ints:
+    """(R, N) the shortest last leg to each job, wherever it comes from."""
+    jobs = a.work.shape[1]
+    leg = a.leg.copy()
+    leg[:, np.arange(jobs), np.arange(jobs)] = NEVER
+    ways: Ints = leg.min(axis=1)[a.group]
+    return ways

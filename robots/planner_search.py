@@ -1,0 +1,348 @@
+"""Good routes for many jobs: construct, then improve by simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983).
+
+Moves are those of vehicle routing between jobs that lie near each other (granular neighbourhoods, Toth and Vigo 2003):
+a piece of a route goes elsewhere, two jobs change places, two routes swap their tails. Every candidate is timed whole,
+so that zones, predecessors, batteries and shifts count; candidates that only lengthen routes which are not the last to
+end are refused before that. The same seed gives the same plan.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+import numpy as np
+
+from robots.planner_arrays import NEVER, Arrays, Ints
+from robots.planner_timing import (
+    COST,
+    EVEN,
+    FINISH,
+    GUIDE,
+    LATE,
+    LEFT_OUT,
+    Routes,
+    approach,
+    begin,
+    copied,
+    earliest,
+    kernel,
+    link_after,
+    memory,
+    no_routes,
+    schedule,
+    timed,
+    unlink,
+)
+
+NEAR = 12
+"""Neighbours of a job that are tried."""
+LONGEST_PIECE = 3
+CHUNK = 2_000
+"""Candidates between two looks at the clock."""
+COOLED = 0.01
+"""Last temperature beside the first."""
+
+
+def searched(a: Arrays, start: Routes, rounds: int, limit_s: float, warmth_s: float, searches: int = 2) -> Routes:
+    """The best routes that independent searches from `start` find in at most so many candidates and seconds.
+
+    `warmth_s`: a plan may get so much worse, in seconds of one robot, to escape a local optimum; it falls with time.
+    """
+    if not a.work.size:
+        return start
+    near = neighbours(a)
+    ends_at = monotonic() + limit_s
+    with ThreadPoolExecutor(searches) as pool:
+        found = list(
+            pool.map(lambda seed: _annealed(a, start, near, seed, rounds, ends_at, limit_s, warmth_s), range(searches))
+        )
+    return min(found, key=lambda routes: cost_of(a, routes))
+
+
+def _annealed(
+    a: Arrays, start: Routes, near: Ints, seed: int, rounds: int, ends_at: float, limit_s: float, warmth_s: float
+) -> Routes:
+    here, best, candidate = copied(start), copied(start), copied(start)
+    rows, costs, own = (
+        np.zeros((a.work.shape[1], 9), np.int64),
+        np.zeros((3, 7), np.int64),
+        np.zeros((2, len(a.free)), np.int64),
+    )
+    m, tried = memory(a), 0
+    while tried < rounds and (left_s := ends_at - monotonic()) > 0.0:
+        share = max(tried / rounds, 1.0 - left_s / limit_s)
+        warmth = warmth_s * COOLED**share
+        _improve(a, here, best, candidate, m, rows, costs, own, near, seed * 1_000_003 + tried, CHUNK, warmth)
+        tried += CHUNK
+    return best
+
+
+def cost_of(a: Arrays, routes: Routes) -> int:
+    """What the routes cost altogether."""
+    return int(schedule(a, routes)[2][COST])
+
+
+def neighbours(a: Arrays) -> Ints:
+    """(N, K) the nodes from which each job is reached soonest: jobs and places of robots that could do it too."""
+    robots, jobs = a.work.shape
+    can = (a.work >= 0).astype(np.float32)
+    together = np.concatenate([can.T @ can, can]) > 0.0
+    way = np.where(together, a.leg.min(axis=0), NEVER)
+    way[np.arange(jobs), np.arange(jobs)] = 2 * NEVER
+    return np.argsort(way, axis=0, kind="stable")[: min(NEAR, jobs + robots - 1)].T.copy()
+
+
+# --- Construction -----------------------------------------------------------------------------------------------------
+
+
+def constructed(a: Arrays) -> Routes:
+    """Routes by dispatch: whoever can begin first takes the job that is near and holds up most."""
+    routes = no_routes(a)
+    _dispatch(a, routes, memory(a), np.ones(a.work.shape[1], np.int64), _tails(a))
+    return routes
+
+
+def _tails(a: Arrays) -> Ints:
+    """(N,) the longest chain of work that waits for each job. Jobs in a cycle keep what they have: they never start."""
+    jobs = a.work.shape[1]
+    least = np.where(a.work >= 0, a.work, NEVER).min(axis=0) if len(a.work) else np.zeros(jobs, np.int64)
+    tail = np.zeros(jobs, np.int64)
+    for _ in range(jobs):
+        before = tail.copy()
+        for j in range(jobs):
+            for i in a.after[a.after_first[j] : a.after_first[j + 1]]:
+                tail[i] = max(tail[i], min(tail[j] + least[j], NEVER))
+        if (tail == before).all():
+            break
+    return tail
+
+
+@kernel
+def _dispatch(a, routes, m, waits, tail):  # type: ignore[no-untyped-def]
+    robots, jobs = a.work.shape
+    begin(a, m)
+    while True:
+        best, best_r, best_j, best_start = 2 * NEVER, -1, -1, NEVER
+        for j in range(jobs):
+            for r in range(robots if waits[j] else 0):
+                if a.work[r, j] < 0:
+                    continue
+                way, _, arrive, _ = approach(a, routes, m, r, j)
+                start, _, _ = earliest(a, m, r, j, arrive)
+                value = start + way + a.work[r, j] // 8 - tail[j] // 4
+                if start < NEVER and value < best:
+                    best, best_r, best_j, best_start = value, r, j, start
+        if best_r < 0:
+            return
+        r, j = best_r, best_j
+        _, _, _, left = approach(a, routes, m, r, j)
+        end = best_start + a.work[r, j]
+        unlink(routes, j)
+        link_after(routes, j, m.at[r], r)
+        m.now[r], m.at[r], m.charge[r], m.ended[j] = end, j, left - a.labour[r] * a.work[r, j], end
+        waits[j] = 0
+        for k in range(a.zone_first[j], a.zone_first[j + 1]):
+            m.zone_free[a.zone[k]] = end
+
+
+def inserted(a: Arrays, known: Sequence[tuple[int, int]]) -> Routes:
+    """Routes that keep what is known, (robot, job) in the order of time, with every other job where it costs least."""
+    routes = no_routes(a)
+    jobs = a.work.shape[1]
+    for r, j in known:
+        unlink(routes, j)
+        link_after(routes, j, routes.previous[jobs + r], r)
+    placed = {j for _, j in known}
+    for j in (j for j in np.argsort(_tails(a))[::-1] if j not in placed):
+        routes = _cheapest(a, routes, int(j))
+    return routes
+
+
+def _cheapest(a: Arrays, routes: Routes, j: int) -> Routes:
+    """The routes with job `j` behind the node where that costs least."""
+    robots, jobs = a.work.shape
+    found = [routes]
+    for i in range(jobs + robots):
+        r = routes.owner[i] if i < jobs else i - jobs
+        if i != j and r < robots and a.work[r, j] >= 0:
+            found.append(copied(routes))
+            unlink(found[-1], j)
+            link_after(found[-1], j, i, r)
+    return min(found, key=lambda each: cost_of(a, each))
+
+
+# --- Improvement ------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def _improve(a, here, best, candidate, m, rows, costs, own, near, seed, rounds, warmth):  # type: ignore[no-untyped-def]
+    """Try so many candidates from `here`; `best` is replaced by whatever costs less."""
+    np.random.seed(seed % 2**31)
+    robots, jobs = a.work.shape
+    cost, trial, least = costs[0], costs[1], costs[2]
+    timed(a, best, m, rows, least)
+    timed(a, here, m, rows, cost)
+    _remember(a, here, m, own)
+    _write(here, candidate)
+    for _ in range(rounds):
+        j = np.random.randint(jobs)
+        i = near[j, np.random.randint(near.shape[1])]
+        r, s = here.owner[j], (here.owner[i] if i < jobs else i - jobs)
+        if s >= robots or a.work[s, j] < 0 or not _move(a, candidate, j, i):
+            continue
+        allowed = cost[GUIDE] - warmth * np.log(1.0 - np.random.random())
+        if (
+            cost[LATE] + cost[LEFT_OUT] == 0
+            and cost[GUIDE] + _estimate(a, candidate, own, cost[FINISH], r, s) > allowed
+        ):
+            _write(here, candidate)
+            continue
+        timed(a, candidate, m, rows, trial)
+        if trial[GUIDE] > allowed:
+            _write(here, candidate)
+            continue
+        _write(candidate, here)
+        _note(trial, cost)
+        _remember(a, here, m, own)
+        if cost[COST] < least[COST]:
+            _note(cost, least)
+            _write(here, best)
+
+
+@kernel
+def _remember(a, routes, m, own):  # type: ignore[no-untyped-def]
+    """What each route costs by itself, and when its robot is done."""
+    for r in range(len(m.now)):
+        own[0, r], own[1, r] = _own_cost(a, routes, r), m.now[r]
+
+
+@kernel
+def _estimate(a, routes, own, finish, r, s):  # type: ignore[no-untyped-def]
+    """Roughly how much more two changed routes cost, waiting and charging apart; nothing where one ends last."""
+    robots = len(a.work)
+    more = 0
+    for one in (r, s if s != r else robots):
+        if one >= robots:
+            continue
+        if own[1, one] >= finish:
+            return -NEVER
+        longer = _own_cost(a, routes, one) - own[0, one]
+        more += longer + EVEN * (max(0, own[1, one] + longer - a.aim) - max(0, own[1, one] - a.aim))
+    return more
+
+
+@kernel
+def _write(source, target):  # type: ignore[no-untyped-def]
+    # Element by element: a slice would allocate.
+    for k in range(len(source.next)):
+        target.next[k], target.previous[k] = source.next[k], source.previous[k]
+    for j in range(len(source.owner)):
+        target.owner[j], target.docks[j] = source.owner[j], source.docks[j]
+
+
+@kernel
+def _note(source, target):  # type: ignore[no-untyped-def]
+    for k in range(len(source)):
+        target[k] = source[k]
+
+
+@kernel
+def _own_cost(a, routes, r):  # type: ignore[no-untyped-def]
+    """What a route costs by itself: driving without detours to the dock, work, changed jobs."""
+    jobs = a.work.shape[1]
+    total, at = 0, jobs + r
+    j = routes.next[at]
+    while j < jobs:
+        total += a.weights[0] * (a.leg[a.group[r], at, j] + a.work[r, j])
+        if a.before[j] >= 0 and a.before[j] != r:
+            total += a.weights[2]
+        at, j = j, routes.next[j]
+    return total
+
+
+@kernel
+def _move(a, routes, j, i):  # type: ignore[no-untyped-def]
+    """Change the routes so that job `j` follows node `i`, one way or another; False where that cannot be."""
+    kind = np.random.randint(4)
+    if kind == 3:
+        return _swap_tails(a, routes, j, i)
+    if kind == 2:
+        return _swap(a, routes, j, routes.next[i])
+    return _relocate(a, routes, j, i, 1 + np.random.randint(LONGEST_PIECE) if kind else 1)
+
+
+@kernel
+def _relocate(a, routes, j, i, length):  # type: ignore[no-untyped-def]
+    """A piece of a route that begins with `j` goes behind `i`."""
+    robots, jobs = a.work.shape
+    owner = routes.owner[i] if i < jobs else i - jobs
+    piece = 0
+    node = j
+    while piece < length and node < jobs:
+        if node == i or a.work[owner, node] < 0:
+            return False
+        if routes.owner[j] >= robots and piece == 1:
+            break
+        piece, node = piece + 1, routes.next[node]
+    if routes.previous[j] == i:
+        return False
+    node = j
+    for _ in range(piece):
+        behind = routes.next[node]
+        unlink(routes, node)
+        link_after(routes, node, i, owner)
+        i, node = node, behind
+    return True
+
+
+@kernel
+def _swap(a, routes, j, k):  # type: ignore[no-untyped-def]
+    """Two jobs change places."""
+    robots, jobs = a.work.shape
+    if k >= jobs or k == j:
+        return False
+    r, s = routes.owner[j], routes.owner[k]
+    if r >= robots or a.work[s, j] < 0 or a.work[r, k] < 0 or routes.next[j] == k or routes.next[k] == j:
+        return False
+    before_j, before_k = routes.previous[j], routes.previous[k]
+    unlink(routes, j)
+    unlink(routes, k)
+    link_after(routes, j, before_k, s)
+    link_after(routes, k, before_j, r)
+    return True
+
+
+@kernel
+def _swap_tails(a, routes, j, i):  # type: ignore[no-untyped-def]
+    """What follows `i`, and `j` with what follows it, change places between two robots."""
+    robots, jobs = a.work.shape
+    s, r = (routes.owner[i] if i < jobs else i - jobs), routes.owner[j]
+    if r >= robots or r == s:
+        return False
+    if not (_can_all(a, routes, j, s) and _can_all(a, routes, routes.next[i], r)):
+        return False
+    before_j, tail = routes.previous[j], routes.next[i]
+    _append_all(a, routes, j, i, s)
+    _append_all(a, routes, tail, before_j, r)
+    return True
+
+
+@kernel
+def _can_all(a, routes, node, r):  # type: ignore[no-untyped-def]
+    jobs = a.work.shape[1]
+    while node < jobs:
+        if a.work[r, node] < 0:
+            return False
+        node = routes.next[node]
+    return True
+
+
+@kernel
+def _append_all(a, routes, node, after, r):  # type: ignore[no-untyped-def]
+    """Move `node` and all that follows it behind `after`; what followed `after` comes behind that."""
+    jobs = a.work.shape[1]
+    while node < jobs:
+        behind = routes.next[node]
+        unlink(routes, node)
+        link_after(routes, node, after, r)
+        after, node = node, behind
