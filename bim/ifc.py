@@ -20,7 +20,7 @@ from bim.mesh import Mesh
 from bim.model import Building, Element, Source, Storey
 from bim.verdict import State, Verdict
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised with every change to what is read, so that older cache files no longer count."""
 MODEL_LIMITS = Limits(cpu_s=900.0, wall_s=1800.0)
 FAR_M = 100_000.0
@@ -195,13 +195,10 @@ def _elements(payload: Payload, source: int, keep: Mask) -> list[Element]:
         *(payload[column] for column in columns),
         payload["area_m2"].tolist(),
         payload["volume_m3"].tolist(),
+        payload["predefined_types"],
         strict=True,
     )
-    return [
-        Element(global_id, ifc_class, name, storey, system, source, area_m2, volume_m3)
-        for kept, (global_id, ifc_class, name, storey, system, area_m2, volume_m3) in zip(keep, rows, strict=True)
-        if kept
-    ]
+    return [Element(*row[:5], source, *row[5:]) for kept, row in zip(keep, rows, strict=True) if kept]
 
 
 def _mesh(payloads: list[Payload], kept: list[Mask]) -> Mesh:

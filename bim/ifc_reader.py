@@ -12,6 +12,7 @@ from typing import Any
 
 import ifcopenshell
 import numpy as np
+from ifcopenshell.util.element import get_predefined_type
 from ifcopenshell.util.unit import calculate_unit_scale
 
 from bim.arrays import Payload
@@ -51,6 +52,7 @@ def read_model(path: str) -> Payload:
         "classes": [each.is_a() for each in kept],
         "names": [each.Name or "" for each in kept],
         "element_storeys": [_storey_of(each.id(), homes, storeys) for each in kept],
+        "predefined_types": [get_predefined_type(each) or "" for each in kept],
         "systems": [systems.get(each.id()) for each in kept],
         **_mesh([surface for _, surface in shapes]),
     }

@@ -27,6 +27,8 @@ class Element:
     """Index into `Building.sources`: the file that it comes from."""
     area_m2: float
     volume_m3: float
+    predefined_type: str = ""
+    """What kind of its class it is, such as STRIP_FOOTING of IfcFooting, or the model's own word; empty for neither."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def judge(
 ) -> tuple[Verdict, ...]:
     """One verdict an element, in order. `assumed`: the scanner's positions are assumptions."""
     chances, parts = _explanations(counted.bins, elements)
-    allowed = [tolerances.allowance(element.ifc_class) for element in elements]
+    allowed = [tolerances.allowance(element.ifc_class, element.predefined_type) for element in elements]
     return tuple(
         _verdict(
             element, counts, _grounds(counts, chance, what, may), _credible(part, bins, element), what, may, assumed
@@ -89,7 +89,7 @@ def grounds_of(
 ) -> list[Grounds]:
     """What each verdict would rest on, however unsure; `confidence.WEIGHTS` are fitted to these."""
     chances, _ = _explanations(counted.bins, elements)
-    allowed = [tolerances.allowance(element.ifc_class) for element in elements]
+    allowed = [tolerances.allowance(element.ifc_class, element.predefined_type) for element in elements]
     return [_grounds(*each) for each in zip(counted.counts, chances, measured, allowed, strict=True)]
 
 

@@ -62,13 +62,17 @@ class Tolerances:
         for scope in (bare_class(ifc_class), ANY):
             yield from (library for named, library in self.chosen if named == scope)
 
-    def allowance(self, ifc_class: str) -> Allowance:
+    def allowance(self, ifc_class: str, predefined_type: str = "") -> Allowance:
         """What the first library that limits the position, and the first that limits the level, allow."""
-        plan, level = (self._first(quantity, ifc_class) for quantity in (Quantity.POSITION, Quantity.LEVEL))
+        quantities = (Quantity.POSITION, Quantity.LEVEL)
+        plan, level = (self._first(quantity, ifc_class, predefined_type) for quantity in quantities)
         return Allowance(self.general_m, plan, level)
 
-    def _first(self, quantity: Quantity, ifc_class: str) -> Tolerance | None:
-        found = (library.tolerance(quantity, ifc_class) for library in self.libraries(ifc_class))
+    def _first(self, quantity: Quantity, ifc_class: str, predefined_type: str) -> Tolerance | None:
+        found = (
+            library.tolerance(quantity, ifc_class, predefined_type=predefined_type)
+            for library in self.libraries(ifc_class)
+        )
         return next((each for each in found if each), None)
 
 

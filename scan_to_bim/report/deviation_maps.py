@@ -103,8 +103,8 @@ def _map(report: Report, element: int) -> DeviationMap:
 
 
 def _tolerance_m(report: Report, element: int) -> float:
-    deviation = report.verdicts[element].deviation
-    allowance = report.tolerances.allowance(report.building.elements[element].ifc_class)
+    deviation, designed = report.verdicts[element].deviation, report.building.elements[element]
+    allowance = report.tolerances.allowance(designed.ifc_class, designed.predefined_type)
     return allowance.governing(deviation.translation_m if deviation else (0.0, 0.0, 0.0)).limit_m
 
 

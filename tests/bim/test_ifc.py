@@ -107,6 +107,12 @@ def test_a_door_stands_in_its_opening_and_the_wall_lacks_it(written):
     np.testing.assert_allclose(bounds_m(building, door)[:, [0, 2]], [[1.0, 0.0], [2.0, 2.1]], atol=1e-6)
 
 
+def test_elements_say_what_kind_of_their_class_they_are(shared_data):
+    elements = read(shared_data / "ifc" / "Duplex_A.ifc").elements
+    assert [each.predefined_type for each in elements if each.ifc_class == "IfcFooting"] == ["STRIP_FOOTING"] * 7
+    assert {each.predefined_type for each in elements if each.ifc_class == "IfcSlab"} == {"FLOOR", "ROOF"}
+
+
 def test_openings_spaces_and_sites_are_no_elements(shared_data):
     building = read(shared_data / "ifc" / "AC20-FZK-Haus.ifc")
     assert not {"IfcOpeningElement", "IfcSpace", "IfcSite"} & {each.ifc_class for each in building.elements}

@@ -129,6 +129,13 @@ def test_a_shift_is_held_against_the_clause_that_it_exceeds_most(
     assert said in held.citation.en
 
 
+def test_a_clause_for_a_predefined_type_speaks_of_that_type_alone() -> None:
+    strip, pad, other = (BEAMS.allowance("IfcFooting", kind).plan for kind in ("STRIP_FOOTING", "PAD_FOOTING", ""))
+    assert strip is not None
+    assert pad is not None
+    assert (strip.limit_m, pad.limit_m, other) == (0.015, 0.010, None)
+
+
 def test_what_no_library_limits_is_held_against_the_general_tolerance() -> None:
     held = BEAMS.allowance("IfcPipeSegment").governing((0.006, 0.0, 0.008))
     assert (1000 * held.excess_m, held.limit_m, held.citation) == (pytest.approx(-5.0), 0.015, None)
