@@ -198,7 +198,8 @@ def _elements(payload: Payload, source: int, keep: Mask) -> list[Element]:
         payload["predefined_types"],
         strict=True,
     )
-    return [Element(*row[:5], source, *row[5:]) for kept, row in zip(keep, rows, strict=True) if kept]
+    kept = (row for keeps, row in zip(keep, rows, strict=True) if keeps)
+    return [Element(*row[:5], source, *row[5:]) for row in kept]  # type: ignore[call-arg]
 
 
 def _mesh(payloads: list[Payload], kept: list[Mask]) -> Mesh:
