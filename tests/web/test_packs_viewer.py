@@ -1,7 +1,6 @@
 """The viewer as a person meets it: what is tapped, cut, hidden and found, in 3D, on the plan and in the list."""
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from bim.model import Building, Element, Source, Storey
 from bim.verdict import Deviation, Evidence, Reason, State, Verdict
 from scan_to_bim.clouds import write_las
 from scan_to_bim.copc import write_copc
-
-sys.path.insert(0, str(Path(__file__).parent))
-from viewer_page import APP, WATCHED, build_page, chromium, served, write_site
+from tests.web.viewer_page import APP, WATCHED, build_page, chromium, served, write_site
 
 Open = Callable[..., Page]
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], float)

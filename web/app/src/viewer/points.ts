@@ -14,6 +14,7 @@ const MOST_NODES = 250
 /** A node smaller than this on the screen (size over distance) adds nothing that can be seen. */
 const LEAST_APPARENT = 0.08
 const MOST_WORKERS = 4
+const RETRY_MS = 2000
 
 type Cloud = { overlay: ScanOverlay; tree: Tree; root: Cube; rigid: Matrix4; drawn: Map<string, Points | null> }
 
@@ -125,12 +126,12 @@ export class PointStream {
       const points = new Points(geometryOf(told), this.material)
       cloud.drawn.set(key, points)
       this.scene.points.add(points)
+      this.scene.invalidate()
     } catch {
-      // Tried again when the camera moves: the network may be back.
+      // The network may be back then, or the server less busy.
       cloud.drawn.delete(key)
-      return
+      setTimeout(this.scene.invalidate, RETRY_MS)
     }
-    this.scene.invalidate()
   }
 
   /** Pages of the hierarchy that hang below what is shown. */
