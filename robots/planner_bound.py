@@ -1,10 +1,10 @@
 """What no plan can undercut, for problems that are too large to prove optimal.
 
 Three parts of the cost are bounded each by itself, so their sum is a bound. Driving: the ways between jobs hang
-together as a forest that grows from the robots; its minimum, sharpened by Held and Karp's multipliers (1970), is at most
-what is driven. Work and finish: the cheapest fractional assignment of jobs to robots such that each robot works, drives and
-charges no longer than to the finish, which no chain of predecessors undercuts. Lateness: every job at its earliest. It
-holds for plans that leave nothing out.
+together as a forest that grows from the robots; its minimum, sharpened by Held and Karp's multipliers (1970), is at
+most what is driven. Work and finish: the cheapest fractional assignment of jobs to robots such that each robot works,
+drives and charges no longer than to the finish, which no chain of predecessors undercuts. Lateness: every job at its
+earliest. It holds for plans that leave nothing out.
 """
 
 from dataclasses import dataclass

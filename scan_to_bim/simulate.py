@@ -15,7 +15,7 @@ from numba import njit
 
 from bim.frames import FloatArray, IntArray
 from bim.model import Building
-from scan_to_bim.rays import RayCaster
+from bim.rays import RayCaster
 from scan_to_bim.simulated_site import Site, Truth, spread
 
 SAMPLES_PER_M2, MIN_SAMPLES, MAX_SAMPLES = 30.0, 80, 600

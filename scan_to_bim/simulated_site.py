@@ -15,8 +15,8 @@ import shapely
 
 from bim.frames import FloatArray, IntArray
 from bim.model import Building
+from bim.rays import RayCaster
 from bim.verdict import State, Vector
-from scan_to_bim.rays import RayCaster
 
 MISSING_SHARE = 0.06
 """Elements that stand before their turn or are missing after it."""

@@ -21,7 +21,7 @@ from bim.arrays import keep_arrays, kept_arrays
 from bim.frames import FloatArray, IntArray
 from bim.mesh import Mesh
 from bim.model import Building
-from scan_to_bim.rays import RayCaster
+from bim.rays import RayCaster
 from scan_to_bim.register_planes import Planes, edge_planes, in_triangle, planes_of
 
 Float32Array = npt.NDArray[np.float32]

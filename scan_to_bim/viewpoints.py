@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bim.frames import FloatArray
 from bim.mesh import Mesh
 from bim.model import Element, Storey
-from scan_to_bim.rays import RayCaster
+from bim.rays import RayCaster
 from scan_to_bim.result import Outcome, Viewpoint
 from scan_to_bim.surfaces import Surfaces
 
