@@ -1,0 +1,215 @@
+"""One process a camera: it connects, decodes, keeps only the newest frame, and connects again when it must.
+
+A broken stream, a codec bomb or a decoder that crashes ends in its own process; the others go on. The newest frame lies
+in shared memory in two halves, written in turn, so that reading never waits for decoding. Times are when a frame
+arrived, aware UTC.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from multiprocessing.shared_memory import SharedMemory
+from multiprocessing.synchronize import Semaphore as Signal
+from types import TracebackType
+
+import numpy as np
+
+from bim.errors import BadInput
+from site_safety.cameras import Source
+from site_safety.detector_models import Picture
+
+WIDEST_PX, LARGEST_BYTES = 1280, 1280 * 1280 * 3
+"""Larger pictures are made smaller where they are decoded."""
+MEMORY_BYTES = 3 * 1024**3
+SILENT_S = 15.0
+"""A process that neither gave a frame nor said that it tried for so long hangs, and is started again."""
+WAITS_S = (0.5, 1.0, 2.0, 5.0)
+"""Before the first, second, … try to connect again."""
+_HEADER = struct.Struct("<qqdddii")
+"""Frames written, tries to connect, time of the frame, time of life, seconds into a file, width, height."""
+_SLOT = 64
+_OPTIONS = {
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp|timeout;5000000|stimeout;5000000|threads;1"
+    "|protocol_whitelist;file,rtp,udp,tcp,rtsp,rtsps,tls,crypto,srtp",
+    # What the decoder says may hold the address with its password.
+    "OPENCV_LOG_LEVEL": "OFF",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+}
+
+
+_SPAWN = get_context("spawn")
+
+
+def new_signal() -> Signal:
+    """What frames of one or several streams are waited for with."""
+    return _SPAWN.Semaphore(0)
+
+
+def _buffer(memory: SharedMemory) -> memoryview:
+    if memory.buf is None:
+        raise RuntimeError("shared memory that was closed")
+    return memory.buf
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture and when it was taken."""
+
+    picture: Picture
+    at: datetime
+    number: int
+    """Counted by the stream; what lies between two numbers was dropped."""
+    second: float
+    """Into the file, for files; else 0."""
+
+
+class Stream:
+    """The newest frame of a camera. Use as a context manager: leaving it ends the process."""
+
+    def __init__(self, source: Source, fps: float, *, live: bool = True, fresh: Signal | None = None) -> None:
+        """`live`: a file is played at its own speed, again and again, as a camera would; else once, frame by frame.
+
+        `fresh`, of `new_signal()`, is released at every frame; several streams may share it.
+        """
+        self._memory = SharedMemory(create=True, size=_SLOT + 2 * LARGEST_BYTES)
+        self._buffer = _buffer(self._memory)
+        self._fresh = fresh or new_signal()
+        self._taken = new_signal()
+        self._arguments = (source, fps, live, self._memory.name, self._taken, self._fresh)
+        self._seen = 0
+        self._start()
+
+    def newest(self) -> Frame | None:
+        """The newest frame that was not handed out yet."""
+        for _ in range(3):
+            written, _, at, _, second, width, height = self._header()
+            if written == self._seen:
+                return None
+            start = _SLOT + (written % 2) * LARGEST_BYTES
+            pixels = np.ndarray((height, width, 3), np.uint8, self._buffer, start).copy()
+            if self._header()[0] <= written + 1:
+                self._seen = written
+                self._taken.release()
+                return Frame(pixels, datetime.fromtimestamp(at, UTC), written, second)
+        return None
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame of a file that is not live, until it ends."""
+        while True:
+            ended = not self._process.is_alive()
+            if frame := self.wait(0.0 if ended else 1.0):
+                yield frame
+            elif ended:
+                return
+
+    def wait(self, seconds: float) -> Frame | None:
+        """The next frame, waited for; None when none comes in time or the process has ended."""
+        until = time.monotonic() + seconds
+        while (frame := self.newest()) is None and self._process.is_alive() and time.monotonic() < until:
+            self._fresh.acquire(timeout=0.05)
+        return frame or self.newest()
+
+    @property
+    def process_id(self) -> int:
+        """Of the camera's process."""
+        return self._process.pid or 0
+
+    @property
+    def tries(self) -> int:
+        """How often it has connected or tried to."""
+        return int(self._header()[1])
+
+    def keep_alive(self) -> bool:
+        """Start the process again where it died or hangs; says whether it had to."""
+        silent_s = time.time() - max(self._header()[3], self._started)
+        if self._process.is_alive() and silent_s < SILENT_S:
+            return False
+        self._end()
+        self._start()
+        return True
+
+    def _header(self) -> tuple[int, int, float, float, float, int, int]:
+        written, tries, at, life, second, width, height = _HEADER.unpack_from(self._buffer)
+        return written, tries, at, life, second, width, height
+
+    def _start(self) -> None:
+        self._started = time.time()
+        self._process = _SPAWN.Process(target=_read_for_ever, args=self._arguments, daemon=True)
+        self._process.start()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+        del self._buffer
+        self._memory.close()
+        self._memory.unlink()
+
+
+# --- In the camera's process ----------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Puts frames and signs of life into the shared memory."""
+
+    def __init__(self, name: str) -> None:
+        self._memory = SharedMemory(name=name)
+        self._buffer = _buffer(self._memory)
+        self.written, self.tries, *_ = _HEADER.unpack_from(self._buffer)
+        self._frame = (0.0, 0.0, 0, 0)
+
+    def alive(self) -> None:
+        at, second, width, height = self._frame
+        _HEADER.pack_into(self._buffer, 0, self.written, self.tries, at, time.time(), second, width, height)
+
+    def write(self, picture: Picture, second: float) -> None:
+        height, width = picture.shape[:2]
+        start = _SLOT + ((self.written + 1) % 2) * LARGEST_BYTES
+        np.ndarray(picture.shape, np.uint8, self._buffer, start)[:] = picture
+        self._frame = (time.time(), second, width, height)
+        self.written += 1
+        self.alive()
+
+
+def _read_for_ever(source: Source, fps: float, live: bool, memory: str, taken: Signal, fresh: Signal) -> None:
+    _confine()
+    os.environ.update(_OPTIONS)
+    from site_safety.streams_sources import opened
+
+    writer, failed = _Writer(memory), 0
+    while True:
+        writer.tries += 1
+        writer.alive()
+        before = writer.written
+        # What a camera answers in a wrong way is told by the age of its newest frame.
+        with contextlib.suppress(BadInput):
+            for picture, second in opened(source, fps, live, writer.alive):
+                writer.write(picture, second)
+                fresh.release()
+                if not live:
+                    taken.acquire()
+        if not live:
+            return
+        failed = 0 if writer.written > before else failed + 1
+        time.sleep(WAITS_S[min(failed, len(WAITS_S) - 1)])
+
+
+def _confine() -> None:
+    """Ends with its parent, ignores the terminal's Ctrl-C (the parent ends it), and may not take all memory."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
