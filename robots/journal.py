@@ -31,7 +31,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         _own(self._file, path)
-        self.records, self._checksum, end = _read(path)
+        self.records, self._checksum, end = read(path)
         os.ftruncate(self._file, end)
         os.lseek(self._file, end, os.SEEK_SET)
         _sync_folder(path.parent)
@@ -82,8 +82,8 @@ def _own(file: int, path: Path) -> None:
         raise BadInput(f"{path} is in use", "one process a journal", "end the other process, or wait for it") from None
 
 
-def _read(path: Path) -> tuple[list[Record], int, int]:
-    """The records, the last one's checksum, and where the file's sound part ends, in bytes."""
+def read(path: Path) -> tuple[list[Record], int, int]:
+    """The records, the last one's checksum, and where the file's sound part ends, in bytes. Raises BadInput."""
     records: list[Record] = []
     checksum = end = 0
     *lines, torn = path.read_bytes().split(b"\n")

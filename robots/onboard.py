@@ -5,6 +5,7 @@ cannot do this itself (a printer, a bought vehicle) keeps it for the machine.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -123,3 +124,15 @@ class Leave:
     def holds(self, now_s: float) -> bool:
         """Whether it may move at this time."""
         return not self.stops and now_s < self.ends_s
+
+
+def effects(records: Iterable[Record]) -> Iterator[tuple[str, int]]:
+    """What a robot's memory says was really done, in order: task and target; a task without targets counts as one."""
+    known: dict[str, Record] = {}
+    for record in records:
+        task_id, before = record["task_id"], known.get(record["task_id"])
+        known[task_id] = record
+        if before and before["token"] == record["token"]:
+            yield from ((task_id, target) for target in range(before["done"], record["done"]))
+        if record.get("outcome") == Outcome.DONE and record["done"] == 0:
+            yield task_id, 0

@@ -42,6 +42,8 @@ class _Work:
     result: asyncio.Future[Result]
     held: bool = False
     """It stands until it is resumed."""
+    begun: bool = False
+    """An order that came before any grant begins with the grant."""
 
 
 class SimulatedRobot:
@@ -138,6 +140,8 @@ class SimulatedRobot:
             if self._deadman:
                 self._deadman.cancel()
             self._deadman = asyncio.get_running_loop().call_at(self._leave.ends_s, self._hold)
+            if self._work and not self._work.begun:
+                self._go()
 
     async def stop(self, stop_id: str) -> None:
         """Stand and latch."""
@@ -183,11 +187,8 @@ class SimulatedRobot:
         return known
 
     def _begin(self, order: Order, on_progress: OnProgress) -> None:
-        held = not self._leave.holds(self._now_s())
-        self._work = _Work(order, on_progress, asyncio.get_running_loop().create_future(), held)
-        self._say()
-        if not held:
-            self._go()
+        self._work = _Work(order, on_progress, asyncio.get_running_loop().create_future())
+        self._go()
 
     def _in_hand(self, token: int) -> _Work:
         if self._work is None or self._work.order.token != token:
@@ -205,13 +206,11 @@ class SimulatedRobot:
     # --- Moving -----------------------------------------------------------------------------------------------------
 
     def _go(self) -> None:
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._do(self._in_hand_order()))
+        work, idle = self._work, self._working is None or self._working.done()
+        if work and idle and not work.held and self._leave.holds(self._now_s()):
+            work.begun = True
+            self._working = asyncio.create_task(self._do(work.order))
         self._say()
-
-    def _in_hand_order(self) -> Order:
-        assert self._work is not None
-        return self._work.order
 
     async def _do(self, order: Order) -> None:
         spec = order.spec
@@ -295,7 +294,7 @@ class SimulatedRobot:
             return Mode.STOPPED
         if self._work is None:
             return Mode.IDLE
-        return Mode.PAUSED if self._work.held else Mode.BUSY
+        return Mode.BUSY if self._work.begun and not self._work.held else Mode.PAUSED
 
 
 def _between(start: Vector, end: Vector | tuple[float, ...], share: float) -> Vector:

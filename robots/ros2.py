@@ -1,0 +1,242 @@
+"""Robot over ROS 2: the native adapter. Beside robots/simulated/ the only file that imports rclpy.
+
+One node for all robots, its executor in one thread; what it hears is handed to the asyncio loop. Names, types and
+qualities of service are those of robots/interfaces. DDS is not encrypted by the wheels of rclpy: keep it on a network
+of its own.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
+from sitewright_interfaces.action import ExecuteTask
+from sitewright_interfaces.msg import RobotState as StateMessage
+from sitewright_interfaces.msg import StopRequest, ZoneGrant
+from sitewright_interfaces.srv import CommandTask
+
+from robots.robot import CALL_S, LEASE_S, Grant, LinkLost, OnProgress, Order, Refused, Result, RobotState
+from robots.ros2_messages import order_goal, read_result, read_state
+from robots.roster import SILENT_S
+
+Heard = Callable[[str, Any], None]
+"""Told the topic and the message of all that is sent and received; called from either thread."""
+
+STATE_QOS = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    liveliness=LivelinessPolicy.AUTOMATIC,
+    liveliness_lease_duration=Duration(seconds=LEASE_S),
+)
+STOP_QOS = QoSProfile(depth=64, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+GRANT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def prepare_environment() -> None:
+    """What the wheels of ROS need to find each other; a sourced ROS installation has set it already."""
+    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
+
+
+class RosLink:
+    """A node and the thread that it spins in. Made and closed in the asyncio loop that its robots are used in."""
+
+    def __init__(self, name: str, heard: Heard | None = None) -> None:
+        prepare_environment()
+        self.heard = heard
+        self._loop = asyncio.get_running_loop()
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
+        self.node = Node(name, context=self._context, start_parameter_services=False, enable_rosout=False)
+        self.executor = SingleThreadedExecutor(context=self._context)
+        self.executor.add_node(self.node)
+        self._stop_publisher = self.node.create_publisher(StopRequest, "/site/stop", STOP_QOS)
+        self._stops: dict[tuple[str, bool], set[str]] = {}
+        self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
+        self._thread.start()
+
+    def call_soon(self, function: Callable[..., None], *args: Any) -> None:
+        """Run in the asyncio loop; from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *args)
+
+    def awaitable(self, future: Any) -> "asyncio.Future[Any]":
+        """A ROS future as one of asyncio."""
+        ours: asyncio.Future[Any] = self._loop.create_future()
+
+        def settle(done: Any) -> None:
+            if not ours.done():
+                error = done.exception()
+                ours.set_exception(error) if error else ours.set_result(done.result())
+
+        future.add_done_callback(lambda done: self.call_soon(settle, done))
+        return ours
+
+    def publish(self, publisher: Any, message: Any) -> None:
+        """Send, and let the record have it."""
+        publisher.publish(message)
+        if self.heard:
+            self.heard(publisher.topic_name, message)
+
+    def tell_stop(self, stop_id: str, robot_id: str, released: bool) -> None:
+        """All robots that a stop names in one turn of the loop go into one message."""
+        if not self._stops:
+            self._loop.call_soon(self._publish_stops)
+        self._stops.setdefault((stop_id, released), set()).add(robot_id)
+
+    def close(self) -> None:
+        """End the thread and leave the network."""
+        self.executor.shutdown()
+        rclpy.try_shutdown(context=self._context)
+        self._thread.join(CALL_S)
+        self.node.destroy_node()
+
+    def _spin(self) -> None:
+        try:
+            self.executor.spin()
+        except ExternalShutdownException:
+            return
+
+    def _publish_stops(self) -> None:
+        stops, self._stops = self._stops, {}
+        for (stop_id, released), robots in stops.items():
+            message = StopRequest(stop_id=stop_id, released=released, robot_ids=sorted(robots))
+            message.stamp.sec = int(time.time())
+            self.publish(self._stop_publisher, message)
+
+
+class Ros2Robot:
+    """Obeys robots.robot.Robot for whoever serves the names of robots/interfaces under `/site/robots/<id>/`."""
+
+    def __init__(self, link: RosLink, robot_id: str) -> None:
+        self._link, self._robot_id = link, robot_id
+        self._base = f"/site/robots/{robot_id}"
+        self._newest: RobotState | None = None
+        self._heard_s = -SILENT_S
+        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        node = link.node
+        self._action = ActionClient(node, ExecuteTask, f"{self._base}/execute_task")
+        self._command = node.create_client(CommandTask, f"{self._base}/command_task")
+        self._grants = node.create_publisher(ZoneGrant, f"{self._base}/grant", GRANT_QOS)
+        self._states = node.create_subscription(StateMessage, f"{self._base}/state", self._receive, STATE_QOS)
+
+    @property
+    def robot_id(self) -> str:
+        """Its name in the fleet file."""
+        return self._robot_id
+
+    async def states(self) -> AsyncIterator[RobotState]:
+        """Its states as they come; a slow reader skips to the newest."""
+        told: RobotState | None = None
+        while True:
+            news = self._news
+            if self._newest is not None and self._newest is not told:
+                told = self._newest
+                yield told
+            else:
+                await asyncio.shield(news)
+
+    async def execute(self, order: Order, on_progress: OnProgress) -> Result:
+        """Send the goal and wait, as long as the same start of the robot keeps talking."""
+        self._must_be_there()
+        instance = self._newest.instance if self._newest else ""
+
+        def feedback(message: Any) -> None:
+            self._link.call_soon(on_progress, message.feedback.targets_done)
+
+        sent = self._action.send_goal_async(order_goal(order), feedback_callback=feedback)
+        goal = await self._in_time(self._link.awaitable(sent))
+        if not goal.accepted:
+            raise Refused(f"{self._robot_id} rejected the goal", "an accepted goal", "see the robot's own log")
+        result = self._link.awaitable(goal.get_result_async())
+        while not (await asyncio.wait([result], timeout=SILENT_S / 3))[0]:
+            self._must_be_there(instance)
+        return read_result(result.result().result, self._robot_id)
+
+    async def pause(self, token: int) -> None:
+        """Ask it to stand."""
+        await self._ask(CommandTask.Request.PAUSE, token)
+
+    async def resume(self, token: int) -> None:
+        """Ask it to go on."""
+        await self._ask(CommandTask.Request.RESUME, token)
+
+    async def cancel(self, task_id: str, token: int) -> Result:
+        """Ask it to end the order for good."""
+        return read_result(await self._ask(CommandTask.Request.CANCEL, token, task_id), self._robot_id)
+
+    async def grant(self, grant: Grant) -> None:
+        """Publish; a grant that is lost is followed by the next."""
+        message = ZoneGrant(robot_id=self._robot_id, sequence=grant.sequence, zones=list(grant.zones))
+        message.lease_s = grant.lease_s
+        self._link.publish(self._grants, message)
+
+    async def stop(self, stop_id: str) -> None:
+        """Publish, and wait until its state confirms."""
+        self._link.tell_stop(stop_id, self._robot_id, released=False)
+        await self._until(lambda state: stop_id in state.stops)
+
+    async def release(self, stop_id: str) -> None:
+        """Publish, and wait until its state no longer lists the stop."""
+        self._link.tell_stop(stop_id, self._robot_id, released=True)
+        await self._until(lambda state: stop_id not in state.stops)
+
+    async def close(self) -> None:
+        """Its grant ends by itself."""
+        node = self._link.node
+        self._action.destroy()
+        node.destroy_client(self._command)
+        node.destroy_publisher(self._grants)
+        node.destroy_subscription(self._states)
+
+    # --- Within ------------------------------------------------------------------------------------------------------
+
+    def _receive(self, message: Any) -> None:
+        if self._link.heard:
+            self._link.heard(f"{self._base}/state", message)
+        if message.robot_id == self._robot_id:
+            self._link.call_soon(self._take, read_state(message))
+
+    def _take(self, state: RobotState) -> None:
+        self._newest, self._heard_s = state, time.monotonic()
+        waiting, self._news = self._news, asyncio.get_running_loop().create_future()
+        waiting.set_result(None)
+
+    def _must_be_there(self, instance: str | None = None) -> None:
+        silent = time.monotonic() - self._heard_s > SILENT_S
+        restarted = instance is not None and self._newest is not None and self._newest.instance != instance
+        if silent or restarted:
+            raise self._lost()
+
+    async def _ask(self, command: int, token: int, task_id: str = "") -> Any:
+        request = CommandTask.Request(command=command, token=token, task_id=task_id)
+        answer = await self._in_time(self._link.awaitable(self._command.call_async(request)))
+        if not answer.done:
+            raise Refused(answer.reason.en or f"{self._robot_id} refused")
+        return answer
+
+    async def _until(self, fits: Callable[[RobotState], bool]) -> None:
+        async def wait() -> None:
+            while self._newest is None or not fits(self._newest):
+                await asyncio.shield(self._news)
+
+        await self._in_time(wait())
+
+    async def _in_time(self, waiting: Any) -> Any:
+        try:
+            async with asyncio.timeout(CALL_S):
+                return await waiting
+        except TimeoutError:
+            raise self._lost() from None
+
+    def _lost(self) -> LinkLost:
+        return LinkLost(f"{self._robot_id} does not answer", "an answer in time", "wait for its link")
