@@ -1,0 +1,49 @@
+/** Storey packs: everything that a storey needs where there is no network, fetched ahead of time. */
+import { database, type StoredPack } from './database'
+import { PACKS } from './reading'
+
+export interface Manifest {
+  storeys: { key: string; name: string; elements: number; files: Record<string, { file: string; bytes: number }> }[]
+}
+export type Storey = Manifest['storeys'][number]
+
+export const sizeOf = (storey: Storey): number => Object.values(storey.files).reduce((sum, { bytes }) => sum + bytes, 0)
+
+/** What is read on a storey besides its geometry. */
+const read = (site: string): string[] =>
+  ['today', 'issues', 'hazards', 'zones', 'robots', 'people', 'packs', 'comparisons'].map((what) => `/api/v1/sites/${site}/${what}`)
+
+export async function fetchPack(site: string, pack: string, storey: Storey, verdicts: string[]): Promise<StoredPack> {
+  const folder = `/api/v1/sites/${site}/packs/${pack}/`
+  const parts = Object.values(storey.files).map(({ file }) => folder + file)
+  const urls = [`${folder}manifest.json`, `${folder}verdicts.json`, ...parts, ...read(site), ...verdicts]
+  const cache = await caches.open(PACKS)
+  const sizes = await Promise.all(urls.map((url) => keep(cache, url)))
+  const stored: StoredPack = {
+    key: `${site}/${storey.key}`,
+    site,
+    pack,
+    name: storey.name,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    fetched_at: new Date().toISOString(),
+    urls: parts,
+  }
+  await database.packs.put(stored)
+  return stored
+}
+
+/** A pack is whole or not there at all: one part that fails fails the pack. */
+async function keep(cache: Cache, url: string): Promise<number> {
+  const answer = await fetch(url)
+  if (!answer.ok) throw new Error(`${url}: HTTP ${answer.status}`)
+  await cache.put(url, answer.clone())
+  return (await answer.blob()).size
+}
+
+export async function removePack(stored: StoredPack): Promise<void> {
+  const cache = await caches.open(PACKS)
+  await Promise.all(stored.urls.map((url) => cache.delete(url)))
+  await database.packs.delete(stored.key)
+}
+
+export const storedPacks = (site: string): Promise<StoredPack[]> => database.packs.where('site').equals(site).toArray()

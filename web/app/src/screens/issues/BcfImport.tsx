@@ -1,0 +1,39 @@
+import { Button } from '@mantine/core'
+import { IconUpload } from '@tabler/icons-react'
+import { useMutation } from '@tanstack/react-query'
+import { useRef } from 'react'
+import { useTranslation } from 'react-i18next'
+import { client, queries } from '../../api/client'
+import { wordsOf } from '../../api/problem'
+import { useSitePath } from '../../api/session'
+
+/** Issues from another tool, as BCF. */
+export function BcfImport() {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const input = useRef<HTMLInputElement>(null)
+  const bring = useMutation({
+    mutationFn: (file: File) =>
+      client.POST('/api/v1/sites/{site_id}/issues/import', {
+        params: { path },
+        body: file as unknown as string,
+        bodySerializer: (body) => body,
+        headers: { 'Content-Type': 'application/zip' },
+      }),
+    onSuccess: () => queries.invalidateQueries(),
+  })
+  const brought = bring.data?.data
+  return (
+    <>
+      <input ref={input} type="file" accept=".bcf,.bcfzip" hidden aria-label={t('issues.bcf_in')}
+        onChange={(event) => event.target.files?.[0] && bring.mutate(event.target.files[0])} />
+      <Button variant="default" loading={bring.isPending} leftSection={<IconUpload aria-hidden />} onClick={() => input.current?.click()}>
+        {t('issues.bcf_in')}
+      </Button>
+      <span role="status">
+        {brought && t('issues.brought', { created: brought.created, updated: brought.updated })}
+        {bring.isError && wordsOf(bring.error)}
+      </span>
+    </>
+  )
+}

@@ -1,0 +1,103 @@
+import { Button, Modal, NativeSelect, Textarea } from '@mantine/core'
+import type { FormEvent } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'wouter'
+import { api, type Schemas } from '../../api/client'
+import { useMay, useSession, useSite, useSitePath } from '../../api/session'
+import { day, moment } from '../../i18n'
+import { put } from '../../offline/outbox'
+import { Answer } from '../../parts/Answer'
+import { Mark } from '../../parts/Mark'
+import { Photo } from '../../parts/Photo'
+import { ISSUE_LOOK, ISSUE_STATES } from './looks'
+
+type Issue = Schemas['IssueOut']
+
+/** One issue: what, where, pictures, what was said; its next state and assignment. */
+export function IssueDetail({ id, close }: { id: string; close: () => void }) {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const issue = api.useQuery('get', '/api/v1/sites/{site_id}/issues/{issue_id}', { params: { path: { ...path, issue_id: id } } })
+  const title = issue.data ? `#${issue.data.number} ${issue.data.title}` : t('issues.issue')
+  return (
+    <Modal opened onClose={close} size="xl" title={title} closeButtonProps={{ 'aria-label': t('close') }}>
+      <Answer of={issue}>
+        {(found) => (
+          <div className="stack">
+            <Facts issue={found} />
+            {(found.photo_ids ?? []).map((photo) => (
+              <Photo key={photo} id={photo} />
+            ))}
+            <ul className="list">
+              {found.comments.map((comment) => (
+                <li key={comment.comment_id} className="panel">
+                  <p>{comment.text}</p>
+                  <p className="quiet">
+                    {comment.author} · {moment(comment.at)}
+                  </p>
+                </li>
+              ))}
+            </ul>
+            <Change key={found.version} issue={found} done={close} />
+          </div>
+        )}
+      </Answer>
+    </Modal>
+  )
+}
+
+function Facts({ issue }: { issue: Issue }) {
+  const { t } = useTranslation()
+  return (
+    <>
+      <div className="row">
+        <Mark look={ISSUE_LOOK[issue.state]}>{t(`issue_state.${issue.state}`)}</Mark>
+        <span>{t(`priority.${issue.priority ?? 'normal'}`)}</span>
+      </div>
+      {issue.description && <p className="lead">{issue.description}</p>}
+      <dl className="facts">
+        <dt>{t('issues.assigned')}</dt>
+        <dd>{issue.assigned_to || t('issues.nobody')}</dd>
+        <dt>{t('issues.due')}</dt>
+        <dd>{issue.due_date ? day(issue.due_date) : '–'}</dd>
+        <dt>{t('storey')}</dt>
+        <dd>{issue.storey || '–'}</dd>
+        <dt>{t('issues.raised')}</dt>
+        <dd>
+          {issue.author}, {moment(issue.created_at)}
+        </dd>
+      </dl>
+      {(issue.element_ids ?? []).map((guid) => (
+        <p key={guid}>
+          <Link href={`/model?element=${encodeURIComponent(guid)}`}>{t('issues.see_element', { id: guid })}</Link>
+        </p>
+      ))}
+    </>
+  )
+}
+
+/** A change goes by the outbox, with the version that it was made on: who was faster is shown, not overwritten. */
+function Change({ issue, done }: { issue: Issue; done: () => void }) {
+  const { t } = useTranslation()
+  const site = useSite()
+  const { person } = useSession()
+  if (!useMay('issue')) return null
+  const own = `/api/v1/sites/${site.site_id}/issues/${issue.issue_id}`
+  const common = { site: site.site_id, person: person.person_id, kind: 'issue_change' as const, title: `#${issue.number} ${issue.title}` }
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const form = new FormData(event.currentTarget)
+    const [state, text] = [String(form.get('state')), String(form.get('text')).trim()]
+    if (text) await put({ ...common, method: 'POST', path: `${own}/comments`, body: { text } })
+    if (state !== issue.state) await put({ ...common, method: 'PATCH', path: own, body: { state }, version: text ? null : issue.version })
+    done()
+  }
+  return (
+    <form className="form" onSubmit={(event) => void submit(event)}>
+      <NativeSelect name="state" label={t('issues.state')} defaultValue={issue.state}
+        data={ISSUE_STATES.map((value) => ({ value, label: t(`issue_state.${value}`) }))} />
+      <Textarea name="text" label={t('issues.comment')} />
+      <Button type="submit">{t('save')}</Button>
+    </form>
+  )
+}

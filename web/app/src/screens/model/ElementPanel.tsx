@@ -1,0 +1,151 @@
+import { Button, CloseButton } from '@mantine/core'
+import { IconPlus, IconQrcode } from '@tabler/icons-react'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'wouter'
+import { api, type Schemas } from '../../api/client'
+import { useMay, useSitePath } from '../../api/session'
+import { day, percent, said } from '../../i18n'
+import { Answer } from '../../parts/Answer'
+import { StateMark } from '../../parts/Mark'
+
+type Detail = Schemas['ElementDetail']
+type Verdict = Schemas['VerdictOut']
+
+/** Everything that is known of an element: verdict, evidence, tolerance, history, what speaks of it. */
+export function ElementPanel({ guid, close }: { guid: string; close: () => void }) {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const element = api.useQuery('get', '/api/v1/sites/{site_id}/elements/{global_id}', { params: { path: { ...path, global_id: guid } } })
+  return (
+    <aside className="panel element" aria-label={t('element.title')}>
+      <header>
+        <h2>{element.data?.name || t('element.title')}</h2>
+        <CloseButton size={56} aria-label={t('close')} onClick={close} />
+      </header>
+      <Answer of={element}>{(found) => <Story element={found} />}</Answer>
+    </aside>
+  )
+}
+
+function Story({ element }: { element: Detail }) {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const latest = element.history[0]
+  const about = new URLSearchParams({ element: element.global_id, storey: element.storey })
+  return (
+    <div className="stack">
+      {element.verdict ? <StateMark state={element.verdict.state} /> : <p>{t('element.not_judged')}</p>}
+      {latest && <p className="lead">{said(latest.reason)}</p>}
+      <Facts element={element} latest={latest} />
+      {latest && <Evidence evidence={latest.evidence} />}
+      <div className="row">
+        {useMay('issue') && (
+          <Button component={Link} href={`/issues?${about}`} leftSection={<IconPlus aria-hidden />}>
+            {t('issues.raise')}
+          </Button>
+        )}
+        <Button component="a" variant="default" leftSection={<IconQrcode aria-hidden />}
+          href={`/api/v1/sites/${path.site_id}/elements/${encodeURIComponent(element.global_id)}/qr`} download>
+          {t('element.qr')}
+        </Button>
+      </div>
+      <History history={element.history} />
+      <Mentions mentions={element.mentions} />
+    </div>
+  )
+}
+
+function Facts({ element, latest }: { element: Detail; latest: Verdict | undefined }) {
+  const { t } = useTranslation()
+  const deviation = latest?.deviation as { translation_m?: number[]; sigma_m?: number; within_tolerance?: boolean } | null | undefined
+  const shift = deviation?.translation_m && Math.hypot(...deviation.translation_m) * 1000
+  return (
+    <dl className="facts">
+      <dt>{t('element.class')}</dt>
+      <dd>{element.ifc_class}</dd>
+      <dt>{t('storey')}</dt>
+      <dd>{element.storey || '–'}</dd>
+      {latest && (
+        <>
+          <dt>{t('element.completion')}</dt>
+          <dd>
+            {percent(latest.completion_low)} – {percent(latest.completion_high)}
+          </dd>
+          <dt>{t('element.confidence')}</dt>
+          <dd>{percent(latest.confidence)}</dd>
+          <dt>{t('element.observable')}</dt>
+          <dd>{percent(latest.observable)}</dd>
+        </>
+      )}
+      {shift !== undefined && (
+        <>
+          <dt>{t('element.deviation')}</dt>
+          <dd>
+            {shift.toFixed(1)} mm ± {(1000 * (deviation?.sigma_m ?? 0)).toFixed(1)}
+          </dd>
+          <dt>{t('element.tolerance')}</dt>
+          <dd>{deviation?.within_tolerance ? `✓ ${t('element.within')}` : `! ${t('element.out')}`}</dd>
+        </>
+      )}
+    </dl>
+  )
+}
+
+const KINDS = ['present', 'absent', 'occluded', 'not_covered'] as const
+
+function Evidence({ evidence }: { evidence: Verdict['evidence'] }) {
+  const { t } = useTranslation()
+  return (
+    <section>
+      <h3>{t('element.evidence')}</h3>
+      <dl className="facts">
+        {KINDS.map((kind) => (
+          <div key={kind} className="pair">
+            <dt>{t(`evidence.${kind}`)}</dt>
+            <dd>{evidence[kind] ?? 0}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  )
+}
+
+function History({ history }: { history: readonly Verdict[] }) {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const comparisons = api.useQuery('get', '/api/v1/sites/{site_id}/comparisons', { params: { path } })
+  const when = new Map(comparisons.data?.items.map((each) => [each.comparison_id, each.at]))
+  return (
+    <section>
+      <h3>{t('element.history')}</h3>
+      <ul className="list">
+        {history.map((verdict) => (
+          <li key={verdict.comparison_id} className="item">
+            <StateMark state={verdict.state} />
+            <span className="number">{when.has(verdict.comparison_id) ? day(when.get(verdict.comparison_id)!) : ''}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Mentions({ mentions }: { mentions: Detail['mentions'] }) {
+  const { t } = useTranslation()
+  const spoken = mentions.filter(({ kind }) => kind === 'issue' || kind === 'hazard')
+  if (!spoken.length) return null
+  return (
+    <section>
+      <h3>{t('element.mentions')}</h3>
+      <ul className="list">
+        {spoken.map(({ kind, ref }) => (
+          <li key={ref}>
+            <Link className="item" href={`/${kind === 'issue' ? 'issues' : 'safety'}?open=${ref}`}>
+              {t(kind === 'issue' ? 'action.issue' : 'action.hazard')}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}

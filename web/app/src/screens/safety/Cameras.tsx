@@ -1,0 +1,37 @@
+import { useTranslation } from 'react-i18next'
+import { api } from '../../api/client'
+import { useSitePath } from '../../api/session'
+import { ago } from '../../i18n'
+import { Answer } from '../../parts/Answer'
+import { Empty } from '../../parts/Empty'
+import { Mark } from '../../parts/Mark'
+import { CAMERA } from './looks'
+
+/** Which cameras see, and which only seem to. */
+export function Cameras() {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const cameras = api.useQuery('get', '/api/v1/sites/{site_id}/cameras', { params: { path } }, { refetchInterval: 10_000 })
+  return (
+    <Answer of={cameras}>
+      {({ items }) =>
+        items.length ? (
+          <ul className="list">
+            {items.map((camera) => (
+              <li key={camera.camera_id} className="item">
+                <Mark look={CAMERA[camera.state]}>{t(`camera.${camera.state}`)}</Mark>
+                <span className="grow">
+                  <strong>{camera.name}</strong>
+                  <span className="quiet">{[camera.storey, ago(camera.at)].filter(Boolean).join(' · ')}</span>
+                </span>
+                {camera.calibration && <span>± {camera.calibration.error_m.toFixed(2)} m</span>}
+              </li>
+            ))}
+          </ul>
+        ) : (
+          <Empty title={t('safety.no_cameras')}>{t('safety.no_cameras_hint')}</Empty>
+        )
+      }
+    </Answer>
+  )
+}
