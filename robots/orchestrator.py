@@ -220,7 +220,8 @@ class Orchestrator:
             else:
                 self.dispatcher.ended(task_id, order.token, result, utc())
         self.dispatcher.free_zones(robot.robot_id, self.zones_of.get(robot.robot_id, ()))
-        await self._changed(task_id)
+        # On its own: the robot's next order may end this one's waiting.
+        self._background(self._changed(task_id))
 
     def _holds(self, task_id: str, token: int) -> bool:
         task = self.dispatcher.tasks[task_id]

@@ -24,10 +24,10 @@ from sitewright_interfaces.srv import CommandTask
 from robots.robot import Grant, Profile, Refused, Result
 from robots.ros2 import GRANT_QOS, STATE_QOS, STOP_QOS, prepare_environment
 from robots.ros2_messages import fill_refusal, fill_result, read_order, state_message
-from robots.simulated.robot import BEAT_S, SimulatedRobot
+from robots.simulated.robot import SimulatedRobot
 from robots.tasks import Kind
 
-LEAST_S = 0.05
+LEAST_S = 0.1
 """Between two states, a stop's confirmation apart."""
 
 
@@ -60,7 +60,7 @@ class RosShell:
         """Tell the state on every change, and as a heartbeat."""
         async for state in self._robot.states():
             self._states.publish(state_message(state))
-            await asyncio.sleep(min(LEAST_S, BEAT_S))
+            await asyncio.sleep(LEAST_S)
 
     def _spin(self) -> None:
         try:

@@ -10,9 +10,9 @@ import pytest
 from robots.journal import read
 from robots.onboard import effects
 from robots.robot import Robot
+from robots.simulated.processes import own_domain, robot_process, ros_environment
 from robots.tasks import TaskSpec
 from tests.contracts.robot_contract import Rig, RobotContract, spec
-from tests.robots.ros_fleet import free_domain, robot_process, ros_environment
 
 pytest.importorskip("sitewright_interfaces", reason="needs robots/interfaces, which ./run builds")
 
@@ -44,7 +44,7 @@ class TestRos2Robot(RobotContract):
 async def opened(folder: Path) -> AsyncIterator[Rig]:
     from robots.ros2 import Ros2Robot, RosLink
 
-    domain = free_domain()
+    domain = own_domain()
     os.environ |= ros_environment(domain)
     with robot_process(domain, "r1", folder / "memory"):
         link = RosLink("contract")

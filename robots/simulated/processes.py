@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import robots
-
-PROFILE = Path(robots.__file__).parents[1] / "launch" / "fastdds_loopback.xml"
+LOOPBACK = Path(__file__).with_name("fastdds_loopback.xml")
 
 
 def ros_environment(domain: int) -> dict[str, str]:
@@ -19,13 +17,13 @@ def ros_environment(domain: int) -> dict[str, str]:
     return {
         "ROS_DOMAIN_ID": str(domain),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET",
-        "FASTDDS_DEFAULT_PROFILES_FILE": str(PROFILE),
+        "FASTDDS_DEFAULT_PROFILES_FILE": str(LOOPBACK),
         "AMENT_PREFIX_PATH": sys.prefix,
     }
 
 
-def free_domain() -> int:
-    """One of the domains that DDS has room for, by this process."""
+def own_domain() -> int:
+    """A DDS domain for the processes that this one starts."""
     return 1 + os.getpid() % 100
 
 
@@ -33,7 +31,7 @@ def start_robot(domain: int, robot_id: str, memory: Path | None, tools: Sequence
     """A robot process; kill it when it is no longer needed."""
     values = {"robot_id": robot_id, "tools": list(tools), "memory": str(memory) if memory else None}
     command = [sys.executable, "-m", "robots.simulated.ros_robot", json.dumps(values)]
-    return subprocess.Popen(command, env={**os.environ, **ros_environment(domain)})
+    return subprocess.Popen(command, env={**os.environ, **ros_environment(domain)})  # noqa: S603
 
 
 @contextmanager
