@@ -5,6 +5,7 @@ The same report gives the same bytes. Signing (PAdES, pyHanko) adds the certific
 
 import io
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
@@ -179,9 +180,9 @@ def sign_pdf(content: bytes, certificate: Path, passphrase: bytes | None) -> byt
     from pyhanko.sign import signers
     from pyhanko.sign.fields import SigSeedSubFilter
 
-    signer = (
-        signers.SimpleSigner.load_pkcs12(str(certificate), passphrase=passphrase) if certificate.is_file() else None
-    )
+    # pyHanko logs why a file cannot be used, with a traceback; here that is one error.
+    logging.getLogger("pyhanko.sign.signers").setLevel(logging.CRITICAL)
+    signer = signers.SimpleSigner.load_pkcs12(str(certificate), passphrase=passphrase)  # type: ignore[no-untyped-call]
     if signer is None:
         raise BadInput(f"{certificate} cannot be used to sign", "a PKCS #12 file and its passphrase", "check both")
     metadata = signers.PdfSignatureMetadata(field_name="Sitewright", subfilter=SigSeedSubFilter.PADES)

@@ -2,9 +2,11 @@
 kept at all, and nothing here counts persons: a record speaks of a place, a rule and a time.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from bim.errors import BadInput
 from site_safety.evidence import EvidenceStore, Link
@@ -12,6 +14,7 @@ from site_safety.hazards import Hazard
 from site_safety.records import from_json, iso
 
 MAX_DAYS = 3650
+MAX_BYTES = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,17 @@ class Stored:
 
 DEFAULT = (Keep("hazard", 30), Keep("incident", 365), Keep("review", 14))
 """Incidents are what people said are true and dangerous; a plan of the site's own replaces all of this."""
+
+
+def read_keep(path: Path) -> tuple[Keep, ...]:
+    """A site's own plan: a JSON list of lines. Raises BadInput."""
+    try:
+        lines = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < MAX_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        lines = None
+    if not isinstance(lines, list):
+        raise BadInput(f"{path} holds no plan", '[{"purpose": "hazard", "days": 30}, …]', "correct the file")
+    return tuple(from_json(Keep, line, f"{path.name}[{number}]") for number, line in enumerate(lines))
 
 
 def days_kept(stored: Stored, plan: Iterable[Keep]) -> int:

@@ -172,7 +172,9 @@ def _findings(state: Sensors, rule: SensorRule, reading: Reading) -> Iterator[tu
             f"{rule.quantity} at {sensor_id}: {value:g} {rule.unit} (limit {limit:g})",
             f"{sensor_id} {rule.quantity}：{value:g} {rule.unit}（限值 {limit:g}）"))  # fmt: skip
     rate = _rate_per_h(rule, state.samples[sensor_id])
-    level = rate is not None and _level(rule, rule.rate_per_h, rate, state.standing, f"sensor_rate|{sensor_id}", False)
+    if rate is None:
+        return
+    level = _level(rule, rule.rate_per_h, rate, state.standing, f"sensor_rate|{sensor_id}", False)
     if level:
         limit = rule.rate_per_h[LEVELS.index(level)]
         yield f"sensor_rate|{sensor_id}|{level}", (level, Reason(

@@ -24,10 +24,13 @@ from sitewright.check import check
 from sitewright.detect import detect
 from sitewright.epochs import epochs
 from sitewright.print_wall import print_wall
+from sitewright.hazards import hazards
 from sitewright.progress import progress
 from sitewright.report import report
+from sitewright.serve import serve
 from sitewright.verify import verify
 from sitewright.versions import versions
+from sitewright.worker import worker
 
 if TYPE_CHECKING:
     from bim.isolation import Limits
@@ -90,12 +93,17 @@ def version() -> None:
 
 @app.command()
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="End when the reports are written.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Write the reports and end, without a server.")] = False,
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("site-demo"),
     language: Spoken = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make a building site in code, scan it, compare, and write every kind of report."""
+    """Make a building site in code and scan it; serve it live, or compare and write every kind of report once."""
+    if not once:
+        from sitewright.live import live_demo
+
+        live_demo(folder, (lambda line: None) if quiet else lambda line: print(line, flush=True))
+        return
     from bim.ifc import read_building
     from bim.schedule.summary import summarise
     from scan_to_bim.pipeline import compare as compare_scans
@@ -126,8 +134,6 @@ def demo(
     if not quiet:
         _print_table(report, language or settings.language, plan)
         print(f"\nOpen {page}; the model, the scan, the schedule and the other reports are beside it.")
-    if not once:
-        print("A live site (server, robots, cameras) comes with a later version.", file=sys.stderr)
 
 
 @app.command()
@@ -244,8 +250,11 @@ def bench(
 app.command()(progress)
 app.command()(check)
 app.command()(epochs)
+app.command()(serve)
+app.command()(worker)
 app.command()(verify)
 app.add_typer(report, name="report")
+app.add_typer(hazards, name="hazards")
 app.command()(versions)
 app.command()(detect)
 app.command()(calibrate)

@@ -1,0 +1,99 @@
+"""`sitewright hazards`: a register worked at a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bim.ifc_authoring import Author
+from site_safety.evidence import Journal
+from site_safety.hazards import Hazard, HazardState
+from site_safety.register import HazardRegister
+from sitewright.cli import run
+
+
+def did(folder: Path, *arguments: object) -> int:
+    return run(["hazards", str(arguments[0]), "--data", str(folder), *map(str, arguments[1:])])
+
+
+def only(folder: Path) -> Hazard:
+    (hazard,) = HazardRegister(folder).hazards.values()
+    return hazard
+
+
+def windy(folder: Path, value: float = 15.0) -> Path:
+    file = folder / "wind.csv"
+    file.write_text(f"time,sensor,value,unit\n2026-05-04T08:00:00Z,wind-1,{value},m/s\n")
+    return file
+
+
+def test_wind_is_registered_rectified_and_closed_by_another_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert did(tmp_path, "sensors", "--file", windy(tmp_path)) == 0
+    hazard, photo = only(tmp_path), tmp_path / "after.jpg"
+    photo.write_bytes(b"a crane that stands")
+    for deed, by, more in (("assign", "officer", ["--to", "mason"]), ("start", "mason", []),
+                           ("submit", "mason", ["--photo", photo, "--note", "crane stopped"])):  # fmt: skip
+        assert did(tmp_path, "do", hazard.hazard_id, deed, "--by", by, *more) == 0
+    assert did(tmp_path, "do", hazard.hazard_id, "close", "--by", "mason") == 2
+    assert "somebody else than who rectified" in capsys.readouterr().err
+    assert did(tmp_path, "do", hazard.hazard_id, "close", "--by", "officer") == 0
+    assert only(tmp_path).state is HazardState.CLOSED
+    assert did(tmp_path, "list", "--closed", "--language", "zh") == 0
+    assert "已闭合" in capsys.readouterr().out
+
+
+def test_rails_that_a_comparison_did_not_see_are_registered_once_with_zones(tmp_path: Path) -> None:
+    author = Author("House")
+    author.storey("Ground", 0.0)
+    upper = author.storey("Upper", 3.2)
+    square = [(0.0, 0.0), (8.0, 0.0), (8.0, 6.0), (0.0, 6.0)]
+    floor = author.slab(upper, "Floor", square, 0.2)
+    rail = author.railing(upper, "Rail", [(8.0, 0.0, 0.0), (8.0, 6.0, 0.0)], 1.1)
+    model, compare, zones = tmp_path / "house.ifc", tmp_path / "compare.json", tmp_path / "zones.json"
+    author.write(model)
+    element = {"ifc_class": "IfcSlab", "name": "", "storey": "Upper", "system": None, "completion": 1.0,
+               "observable": 1.0, "confidence": 1.0, "deviation": None}  # fmt: skip
+    seen = [element | {"global_id": floor, "state": "built"}, element | {"global_id": rail, "state": "absent"}]
+    compare.write_text(json.dumps({"elements": seen}))
+    for _ in range(2):
+        assert did(tmp_path, "scan", model, "--verdicts", compare, "--zones", zones) == 0
+    hazard = only(tmp_path)
+    assert hazard.rule == "missing_guard_rail"
+    assert set(hazard.element_ids) == {floor, rail}
+    assert [zone["kind"] for zone in json.loads(zones.read_text())] == ["edge"]
+
+
+def test_tidying_escalates_removes_and_signs_once_an_hour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = tmp_path / "key.pem"
+    assert run(["report", "key", str(key)]) == 0
+    assert did(tmp_path, "sensors", "--file", windy(tmp_path)) == 0
+    capsys.readouterr()
+    for said in ("1 escalated, 0 pieces of evidence removed, 1 checkpoints", "0 checkpoints"):
+        assert did(tmp_path, "tidy", "--key", key) == 0
+        assert said in capsys.readouterr().out
+    assert only(tmp_path).escalations >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list"], "no hazards.jsonl in"),
+        (["sensors"], "--file and --mqtt; one of the two"),
+        (["sensors", "--mqtt", "host:port"], "a host, or host:port"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert did(tmp_path, *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_is_no_deed_is_refused_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert did(tmp_path, "sensors", "--file", windy(tmp_path)) == 0
+    before = len(Journal(tmp_path / "hazards.jsonl").links)
+    assert did(tmp_path, "do", only(tmp_path).hazard_id, "explode", "--by", "me") == 2
+    assert "one of register" in capsys.readouterr().err
+    assert len(Journal(tmp_path / "hazards.jsonl").links) == before
