@@ -57,6 +57,8 @@ class Report:
     reachable: bool = False
     stands: bool = False
     """It neither moves nor works."""
+    waits: bool = False
+    """It stands by itself until a person lets it go on, as a printer does while a lintel is laid."""
     job_id: str = ""
     """The job in hand, or the one that ended last."""
     outcome: Outcome | None = None
@@ -122,6 +124,7 @@ class AttendedRobot:
         self._leave = Leave()
         self._work: _Work | None = None
         self._aborting = ""
+        self._waited = False
         self._instance, self._sequence = uuid.uuid4().hex, 0
         self._changed = asyncio.Condition()
         self._deadman: asyncio.TimerHandle | None = None
@@ -306,10 +309,12 @@ class AttendedRobot:
             if self._memory.targets_done(spec.task_id) < done <= len(spec.targets):
                 self._memory.did(spec.task_id, done)
                 work.on_progress(done)
+            work.held = work.held or (report.waits and not self._waited)
             if report.outcome is not None:
                 self._end(
                     work, report.outcome, report.reason or (JOB_DONE if report.outcome is Outcome.DONE else CANCELLED)
                 )
+        self._waited = report.waits
         self._say()
 
     async def _attend(self) -> None:
@@ -376,7 +381,7 @@ class AttendedRobot:
         if report.fault:
             return Mode.FAULT
         if self._leave.stops:
-            return Mode.STOPPED
+            return Mode.STOPPED if report.stands else Mode.BUSY
         if work is not None:
             return Mode.PAUSED if work.held and report.stands else Mode.BUSY
         return Mode.CHARGING if report.charging else Mode.IDLE

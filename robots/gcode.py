@@ -12,7 +12,7 @@ from robots.printer_plan import PrintLayer, PrintPlan
 def gcode(plan: PrintPlan) -> str:
     """The whole print. Raises BadInput for a plan with refusals.
 
-    Comments `;LAYER:n` mark layers and `;LINTEL:guid` the stops at which a lintel is laid.
+    Comments: `;LAYER:n` begins a layer, `;TIME:s` is when that is by the plan, `;LINTEL:guid` a stop to lay a lintel.
     """
     if plan.refusals:
         raise BadInput("a plan that was refused", "one that can be printed", plan.refusals[0].en)
@@ -24,12 +24,13 @@ def _lines(plan: PrintPlan) -> Iterator[str]:
     yield f"; {profile.name}, {len(plan.layers)} layers, {plan.length_m:.2f} m, {plan.time_s:.0f} s"
     yield f"; {'tried on ' + profile.tried if profile.tried else 'this profile was never tried on a machine'}"
     yield from words.prologue
-    flows = False
+    flows, begins_s = False, 0.0
     for n, layer in enumerate(plan.layers):
         for bed in plan.lintels:
             if bed.before_layer == n:
                 yield from (f";LINTEL:{bed.global_id}", *words.hold)
-        yield f";LAYER:{n}"
+        yield from (f";LAYER:{n}", f";TIME:{begins_s:.1f}")
+        begins_s += layer.time.total_s
         yield from _layer(plan, layer, flows)
         flows = layer.goes_on
         if layer.time.wait_s > 0:
