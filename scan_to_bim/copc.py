@@ -22,7 +22,7 @@ from scan_to_bim.clouds import SCAN_LIMITS, open_cloud
 from scan_to_bim.clouds_source import BLOCK_POINTS, PointBlock
 
 NODE_POINTS = 20_000
-IN_MEMORY_POINTS = 4_000_000
+IN_MEMORY_POINTS = 2_000_000
 DEEPEST = 16
 """So many points in a cube of a 65,536th of the scan are the same point."""
 SCALE_M = 0.001
