@@ -11,7 +11,7 @@ import { startOutbox } from './offline/outbox'
 import { theme } from './theme'
 
 /* Mantine's own style elements would break the Content-Security-Policy; the build writes them as files instead. */
-const STATIC = { withCssVariables: false, withGlobalClasses: false, withStaticClasses: false, forceColorScheme: 'light' } as const
+const STATIC = { withCssVariables: false, withGlobalClasses: false, forceColorScheme: 'light' } as const
 
 async function start(): Promise<void> {
   await startWords()

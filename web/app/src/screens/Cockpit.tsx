@@ -1,5 +1,4 @@
-import { Loader } from '@mantine/core'
-import { Suspense, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { api } from '../api/client'
@@ -12,6 +11,7 @@ import type { ProgressDocument } from '../parts/progress'
 import { StateBar } from '../parts/StateBar'
 import { Curve } from './progress/Curve'
 import { useLatestPlan } from './progress/latest'
+import { Cameras } from './safety/Cameras'
 import { Hazards } from './safety/Hazards'
 import { Robots } from './safety/Robots'
 import { SiteMap } from './safety/SiteMap'
@@ -40,11 +40,6 @@ export default function Cockpit() {
             <Done />
             <Late today={data} />
             <Safe today={data} />
-            <div className="wide">
-              <Panel title={t('today.elements')}>
-                <StateBar counts={data.counts} />
-              </Panel>
-            </div>
             <Panel title={t('today.actions')}>
               {data.actions.length ? (
                 <ol>
@@ -56,29 +51,29 @@ export default function Cockpit() {
                 <Empty title={t('today.no_actions')} />
               )}
             </Panel>
+            <div className="curve">
+              <Panel title={t('progress.curve')}>
+                <StateBar counts={data.counts} />
+                <Answer of={plan}>
+                  {(latest) => (latest ? <Curve plan={latest.document as unknown as ProgressDocument} /> : <Empty title={t('progress.no_schedule')} />)}
+                </Answer>
+              </Panel>
+            </div>
           </>
         )}
       </Answer>
-      <div className="wide">
-        <Panel title={t('progress.curve')}>
-          <Suspense fallback={<Loader aria-label={t('loading')} />}>
-            <Answer of={plan}>
-              {(latest) => (latest ? <Curve plan={latest.document as unknown as ProgressDocument} /> : <Empty title={t('progress.no_schedule')} />)}
-            </Answer>
-          </Suspense>
-        </Panel>
-      </div>
       <Panel title={t('safety.alerts')}>
         <Hazards />
       </Panel>
       <Panel title={t('safety.robots')}>
         <Robots />
       </Panel>
-      <div className="wide">
-        <Panel title={t('safety.map')}>
-          <SiteMap />
-        </Panel>
-      </div>
+      <Panel title={t('safety.map')}>
+        <SiteMap />
+      </Panel>
+      <Panel title={t('safety.cameras')}>
+        <Cameras />
+      </Panel>
     </main>
   )
 }

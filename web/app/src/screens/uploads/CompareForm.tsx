@@ -24,7 +24,7 @@ export function CompareForm() {
         items.length ? (
           <div className="form">
             {items.map((scan) => (
-              <Checkbox key={scan.scan_id} size="xl" label={`${scan.name} · ${day(scan.taken_at)}`} checked={chosen.includes(scan.scan_id)}
+              <Checkbox key={scan.scan_id} size="lg" label={`${scan.name} · ${day(scan.taken_at)}`} checked={chosen.includes(scan.scan_id)}
                 onChange={() => toggle(scan.scan_id)} />
             ))}
             <TextInput type="number" min={1} max={1000} label={t('uploads.tolerance')} value={tolerance_mm}
