@@ -23,13 +23,16 @@ from sitewright.calibrate import calibrate
 from sitewright.check import check
 from sitewright.detect import detect
 from sitewright.epochs import epochs
-from sitewright.print_wall import print_wall
 from sitewright.hazards import hazards
+from sitewright.label import label
+from sitewright.print_wall import print_wall
 from sitewright.progress import progress
+from sitewright.replay import replay
 from sitewright.report import report
 from sitewright.serve import serve
 from sitewright.verify import verify
 from sitewright.versions import versions
+from sitewright.watch import watch
 from sitewright.worker import worker
 
 if TYPE_CHECKING:
@@ -258,6 +261,9 @@ app.add_typer(hazards, name="hazards")
 app.command()(versions)
 app.command()(detect)
 app.command()(calibrate)
+app.command()(watch)
+app.command()(replay)
+app.command()(label)
 app.command(name="print")(print_wall)
 
 

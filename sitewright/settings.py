@@ -7,25 +7,29 @@ prints docs/guide/settings.md.
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
-from pydantic import Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, Field, PositiveFloat, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bim.errors import BadInput
 from bim.isolation import GIB, Limits
 from scan_to_bim.report.words import Language
+from web.settings import ServerSettings
 
 PREFIX = "SITEWRIGHT_"
 CONFIG, DEBUG, SHARED = "SITEWRIGHT_CONFIG", "SITEWRIGHT_DEBUG", "SITEWRIGHT_SHARED"
-"""Variables that share the prefix and are no settings: the file, tracebacks of errors, where the test data lies."""
+TOKEN = "SITEWRIGHT_TOKEN"  # noqa: S105
+"""Variables that share the prefix and are no settings: the file, tracebacks of errors, where the test data lies, and
+the token by which robots and cameras report to a server."""
+NESTED = "__"
 
 
 class Settings(BaseSettings):
     """What a site sets once; options of a command override it."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=NESTED, extra="forbid", frozen=True)
 
     cache_dir: Path = Field(
         default=Path("~/.cache/sitewright"),
@@ -47,6 +51,7 @@ class Settings(BaseSettings):
     parse_wall_s: PositiveFloat = Field(
         default=900.0, description="Time by the clock that reading one model or scan may take, in seconds."
     )
+    server: ServerSettings = Field(default=ServerSettings(), description="The server; its settings are below.")
 
     @property
     def cache(self) -> Path:
@@ -93,10 +98,21 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG, DEBUG, SHARED}
+    known = {PREFIX + name.upper() for name in _all_names()} | {CONFIG, DEBUG, SHARED, TOKEN}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
             raise BadInput(f"unknown setting {name} in the environment", _names(), "correct or unset it")
+
+
+def _all_names() -> list[str]:
+    """Every setting as a variable has it, those of groups among them."""
+    groups = {name: field.annotation for name, field in Settings.model_fields.items() if _is_group(field.annotation)}
+    inner = [f"{name}{NESTED}{each}" for name, group in groups.items() for each in group.model_fields]
+    return [*(name for name in Settings.model_fields if name not in groups), *inner]
+
+
+def _is_group(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _bad_setting(error: ErrorDetails, path: Path) -> BadInput:
@@ -113,19 +129,36 @@ def _names() -> str:
 
 def settings_page() -> str:
     """docs/guide/settings.md: a row a field."""
+    page = [_PAGE, *_table(Settings)]
+    for name, field in Settings.model_fields.items():
+        if _is_group(field.annotation):
+            variable = f"{PREFIX}{name}{NESTED}NAME".upper()
+            page += ["", f"## [{name}]", f"A table `[{name}]` of the file, or variables `{variable}`.", "",
+                     *_table(field.annotation)]  # fmt: skip
+    return "\n".join([*page, ""])
+
+
+def _table(group: type[BaseModel]) -> list[str]:
     rows = [
-        f"| `{name}` | {_values(field.annotation)} | `{field.default}` | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        f"| `{name}` | {_values(field.annotation)} | {_default(field.default)} | {field.description} |"
+        for name, field in group.model_fields.items()
+        if not _is_group(field.annotation)
     ]
-    return "\n".join([_PAGE, "| setting | value | default | what it does |", "|---|---|---|---|", *rows, ""])
+    return ["| setting | value | default | what it does |", "|---|---|---|---|", *rows]
+
+
+def _default(value: Any) -> str:
+    return "" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _values(annotation: Any) -> str:
     choices = get_args(annotation)
-    return " or ".join(f"`{choice}`" for choice in choices) if annotation == Language else _WORDS[annotation]
+    if annotation == Language:
+        return " or ".join(f"`{choice}`" for choice in choices)
+    return _WORDS[next(choice for choice in (*choices, annotation) if choice in _WORDS)]
 
 
-_WORDS = {Path: "a folder", float: "a number above 0"}
+_WORDS = {Path: "a path", float: "a number above 0", int: "a whole number", str: "a text", bool: "`true` or `false`"}
 _PAGE = """# Settings
 
 <!-- Written by `python -m sitewright.settings`; change sitewright/settings.py instead. -->

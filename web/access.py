@@ -157,7 +157,7 @@ def _rights(session: Session, actor: Actor, site_id: str) -> frozenset[Capabilit
     """What the actor may do on a site; nothing where the site is not theirs."""
     person, token = actor.person, actor.token
     membership = session.get(Membership, (site_id, person.id))
-    if not membership and not (person.is_admin and session.get(Site, site_id)):
+    if not membership and not (person.is_admin and session.get(Site, site_id) is not None):
         return frozenset()
     own = capabilities(membership.roles if membership else (), is_admin=person.is_admin)
     if token is None:
@@ -189,7 +189,7 @@ def forbidden(needed: str) -> Problem:
     )
 
 
-# --- What a route may ask for ------------------------------------------------------------------------------------------
+# --- What a route may ask for -----------------------------------------------------------------------------------------
 
 SignedInAs = Annotated[Access, Depends(AnyPerson())]
 Administers = Annotated[Access, Depends(Administrator())]

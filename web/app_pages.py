@@ -18,8 +18,9 @@ POLICY = (
 LASTING = "public, max-age=31536000, immutable"
 PACKED = frozenset({".js", ".css", ".html", ".json", ".svg", ".webmanifest", ".wasm", ".map"})
 NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sitewright</title>
-<h1>Sitewright</h1><p>The server runs; its app is not built. In a checkout: <code>cd web/app &amp;&amp; npm ci &amp;&amp;
-npm run build</code>. The API is described at <a href="/openapi.json">/openapi.json</a>.</p>
+<h1>Sitewright</h1><p>The server runs; its app is not built. In a checkout:
+<code>cd web/app &amp;&amp; npm ci &amp;&amp; npm run build</code>.
+The API is described at <a href="/openapi.json">/openapi.json</a>.</p>
 <p lang="zh-CN">服务器已运行，但应用尚未构建。请在源码目录执行上述命令。</p></html>"""
 mimetypes.add_type("application/wasm", ".wasm")
 mimetypes.add_type("application/manifest+json", ".webmanifest")

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, or_, select
 
 from bim.errors import SitewrightError
-from web.database import writing
+from web.database import reading, writing
 from web.tables import Job, now
 from web.trail import tell
 
@@ -100,11 +100,18 @@ def fail(engine: Engine, job: Job, error: dict[str, str], retry_in_s: float | No
         session.commit()
 
 
+def is_ours(engine: Engine, job: Job) -> bool:
+    """Whether this claim of a job still counts."""
+    with reading(engine) as session:
+        held = session.get(Job, (job.site_id, job.id))
+        return bool(held and held.state == "running" and held.fence == job.fence and not held.cancel_asked)
+
+
 def drop(engine: Engine, job: Job) -> None:
-    """Its person cancelled it, and nobody works on it any more."""
+    """End a job that was cancelled while it ran, once nobody works on it any more."""
     with writing(engine) as session:
         held = session.get(Job, (job.site_id, job.id))
-        if held and held.state == "running" and held.fence == job.fence:
+        if held and held.state == "running" and held.fence == job.fence and held.cancel_asked:
             _settle(session, held, "cancelled")
             session.commit()
 

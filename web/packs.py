@@ -131,7 +131,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-# --- A storey's elements and its plan --------------------------------------------------------------------------------
+# --- A storey's elements and its plan ---------------------------------------------------------------------------------
 
 GLASS = {"IfcWindow", "IfcWindowStandardCase", "IfcCurtainWall"}
 

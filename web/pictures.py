@@ -29,8 +29,8 @@ def _clean(content: bytes) -> Payload:
     try:
         with Image.open(io.BytesIO(content), formats=list(MEDIA)) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise BadInput(f"a picture of {picture.width} x {picture.height} pixels", f"at most {MAX_PIXELS} pixels",
-                               "make it smaller")  # fmt: skip
+                found = f"a picture of {picture.width} x {picture.height} pixels"
+                raise BadInput(found, f"at most {MAX_PIXELS} pixels", "make it smaller")
             kind, out = str(picture.format), io.BytesIO()
             upright = ImageOps.exif_transpose(picture)
             upright.info = {}

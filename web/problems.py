@@ -75,7 +75,7 @@ def stale(version: int) -> Problem:
     )
 
 
-# --- What other layers raise -------------------------------------------------------------------------------------------
+# --- What other layers raise ------------------------------------------------------------------------------------------
 
 
 async def on_problem(request: Request, error: Exception) -> JSONResponse:

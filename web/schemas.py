@@ -1,5 +1,6 @@
 """What goes over the wire: snake_case, SI units, aware UTC times. Unknown keys are refused."""
 
+import datetime as dt
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -516,7 +517,7 @@ class ProgressIn(Wire):
     date: date
 
 
-# --- Issues and photos -------------------------------------------------------------------------------------------------
+# --- Issues and photos ------------------------------------------------------------------------------------------------
 
 IssueState = Literal["open", "in_progress", "resolved", "closed"]
 
@@ -632,7 +633,7 @@ class PhotoOut(Stored):
     marks: list[Mark]
 
 
-# --- Robots --------------------------------------------------------------------------------------------------------------
+# --- Robots -----------------------------------------------------------------------------------------------------------
 
 
 class RobotState(Wire):
@@ -735,7 +736,7 @@ class StopOut(StopReport):
     version: int
 
 
-# --- Safety --------------------------------------------------------------------------------------------------------------
+# --- Safety -----------------------------------------------------------------------------------------------------------
 
 
 class Span(Wire):
@@ -871,7 +872,7 @@ class HazardOut(Stored, HazardReport):
     possible: list[Deed]
 
 
-# --- Day and reports -----------------------------------------------------------------------------------------------------
+# --- Day and reports --------------------------------------------------------------------------------------------------
 
 
 class Crew(Wire):
@@ -919,9 +920,9 @@ class Action(Out):
 class Today(Out):
     """The first screen: everything that a site manager asks in the morning."""
 
-    date: date
+    date: dt.date
     progress: dict[str, Any] | None
-    progress_date: date | None
+    progress_date: dt.date | None
     days_late: float | None
     counts: dict[str, int]
     elements: int
@@ -947,7 +948,7 @@ class ReportOut(Stored):
     period: Span | None
 
 
-# --- Webhooks, exports ---------------------------------------------------------------------------------------------------
+# --- Webhooks, exports ------------------------------------------------------------------------------------------------
 
 
 class WebhookIn(Wire):

@@ -10,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 LOCKED_FOR = timedelta(minutes=15)
 LINK_LASTS = timedelta(days=3)
-TOKEN_PREFIX = "swt"
+TOKEN_PREFIX = "swt"  # noqa: S105
 MIN_PASSWORD = 10
 
 
@@ -77,7 +77,7 @@ def of_token(scopes: Iterable[str], owner: frozenset[Capability]) -> frozenset[C
     return frozenset(Capability(scope) for scope in scopes) & lent & FOR_TOKENS
 
 
-# --- Passwords ---------------------------------------------------------------------------------------------------------
+# --- Passwords --------------------------------------------------------------------------------------------------------
 
 _HASHER = PasswordHasher()
 _NOBODY = _HASHER.hash("a password that nobody has")

@@ -40,9 +40,6 @@ class ServerSettings(BaseModel):
     webhook_private_networks: bool = Field(
         default=False, description="Whether webhooks may go to private addresses; true only on a closed network."
     )
-    dask_scheduler: str | None = Field(
-        default=None, description="Dask scheduler, `tcp://host:8786`, that heavy comparisons are sent to."
-    )
     oidc_issuer: str | None = Field(default=None, description="OpenID Connect issuer for signing in.")
     oidc_client_id: str | None = Field(default=None, description="Client id at the issuer.")
     oidc_client_secret_file: Path | None = Field(default=None, description="File with the client's secret.")

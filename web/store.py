@@ -72,7 +72,7 @@ def etag(session: Session, response: Response, row: SiteRow) -> None:
     response.headers["ETag"] = f'"{row.version}"'
 
 
-# --- Documents ---------------------------------------------------------------------------------------------------------
+# --- Documents --------------------------------------------------------------------------------------------------------
 
 
 def put(access: Access, table: type[D], ref: str, body: dict[str, Any], state: str, **columns: Any) -> D:
@@ -90,7 +90,7 @@ def put(access: Access, table: type[D], ref: str, body: dict[str, Any], state: s
 
 def mention(session: Session, row: DocumentRow) -> None:
     """Note which elements a document speaks of, so that each element finds it."""
-    session.exec(delete(Mention).where(  # type: ignore[call-overload]
+    session.exec(delete(Mention).where(
         col(Mention.site_id) == row.site_id, col(Mention.what) == row.kind, col(Mention.ref) == row.id))  # fmt: skip
     for global_id in dict.fromkeys(row.body.get("element_ids") or ()):
         session.add(Mention(site_id=row.site_id, global_id=global_id, what=row.kind, ref=row.id))

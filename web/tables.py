@@ -150,7 +150,7 @@ class Audit(Row, table=True):
 
     audited: ClassVar[bool] = False
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)  # type: ignore[call-overload]
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     at: datetime = Field(default_factory=now, sa_type=UtcTime)
     site_id: str | None = Field(default=None, index=True)
     actor: str
@@ -166,7 +166,7 @@ class Event(Row, table=True):
 
     audited: ClassVar[bool] = False
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)  # type: ignore[call-overload]
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     site_id: str = Field(foreign_key="site.id", ondelete="CASCADE", index=True)
     at: datetime = Field(default_factory=now, sa_type=UtcTime)
     name: str

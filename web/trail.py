@@ -60,7 +60,7 @@ def _trace(session: Session, row: Row, verb: str, changes: dict[str, Any]) -> No
 
 
 def _columns(row: Row) -> dict[str, Any]:
-    values = {key: getattr(row, key) for key in inspect(row).mapper.column_attrs.keys()}
+    values = {key: getattr(row, key) for key in type(row).model_fields}
     return dict(to_jsonable_python({name: value for name, value in values.items() if name not in row.secret}))
 
 

@@ -72,12 +72,12 @@ def answer_again(request: Request, session: Session, actor: str) -> None:
         return
     key = request.headers[KEY]
     if not 1 <= len(key) <= 200 or not key.isprintable():
-        raise Problem(400, "bad-idempotency-key", "the Idempotency-Key is not 1 to 200 printable characters; use a UUID",
+        raise Problem(400, "bad-idempotency-key", "an Idempotency-Key has 1 to 200 printable characters; use a UUID",
                       "Idempotency-Key 应为 1 至 200 个可打印字符；请使用 UUID")  # fmt: skip
     in_turn(session, f"answer {actor} {key}")
     answered = session.get(Answer, (actor, key))
     if answered and answered.fingerprint != fingerprint:
-        raise Problem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request; take a new one",
+        raise Problem(422, "idempotency-key-reused", "this Idempotency-Key went with another request; take a new one",
                       "该 Idempotency-Key 已用于其他请求；请换用新的")  # fmt: skip
     if answered:
         raise Repeated(answered)

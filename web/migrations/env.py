@@ -1,15 +1,18 @@
 """What alembic runs; the connection and its transaction are the caller's (web/database.py)."""
 
+from typing import Any, Literal
+
 from alembic import context
-from sqlmodel import AutoString
+from alembic.autogenerate.api import AutogenContext
+from sqlmodel import AutoString, SQLModel
 
 from web import tables
 from web.columns import Json, UtcTime
 
-assert tables.SQLModel.metadata.tables
+assert tables.Site.metadata is SQLModel.metadata
 
 
-def render(kind: str, value: object, autogen_context: object) -> str | bool:
+def render(kind: str, value: Any, _: AutogenContext) -> str | Literal[False]:
     """Column types of our own by their name in a migration."""
     if isinstance(value, AutoString):
         return "sa.String()"
@@ -18,7 +21,7 @@ def render(kind: str, value: object, autogen_context: object) -> str | bool:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.SQLModel.metadata,
+    target_metadata=SQLModel.metadata,
     render_as_batch=True,
     render_item=render,
 )

@@ -46,7 +46,7 @@ def _webhook(webhook: Webhook) -> WebhookOut:
     return WebhookOut.model_validate({**webhook.model_dump(), "webhook_id": webhook.id})
 
 
-# --- Reports -----------------------------------------------------------------------------------------------------------
+# --- Reports ----------------------------------------------------------------------------------------------------------
 
 
 @router.get("/reports")
@@ -88,7 +88,7 @@ def _report(row: Report) -> ReportOut:
     return ReportOut.model_validate(values)
 
 
-# --- Out and in again --------------------------------------------------------------------------------------------------
+# --- Out and in again -------------------------------------------------------------------------------------------------
 
 
 @router.post("/exports", status_code=202)

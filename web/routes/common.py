@@ -69,6 +69,7 @@ def _range(request: Request, etag: str, size: int) -> tuple[int, int, int]:
     start = int(first) if first else max(size - int(last), 0)
     end = min(int(last) + 1 if first and last else size, size)
     if start >= end:
-        raise Problem(416, "range", f"the file has {size} bytes; ask for a part of them", f"文件共 {size} 字节；请求的范围无效",
+        raise Problem(416, "range", f"the file has {size} bytes; ask for a part of them",
+                      f"文件共 {size} 字节；请求的范围无效",
                       {"Content-Range": f"bytes */{size}"})  # fmt: skip
     return start, end - start, 206

@@ -1,6 +1,6 @@
 """Comparisons and their jobs, verdicts, elements, epochs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import Query, Request, Response
 from pydantic import AwareDatetime
@@ -118,10 +118,10 @@ def _comparison(access: Access, row: Comparison) -> ComparisonOut:
     assert job
     values = row.model_dump(include={"name", "at", "tolerance_m", "is_done", "registration", "totals", "assumptions"})
     return ComparisonOut(comparison_id=row.id, scan_ids=row.scans, version_ids=row.versions, job=job_out(job),
-                         files=sorted(row.files), **values, **stored(row))  # fmt: skip
+                         files=[kind for kind in get_args(FileKind) if kind in row.files], **values, **stored(row))  # fmt: skip
 
 
-# --- Jobs --------------------------------------------------------------------------------------------------------------
+# --- Jobs -------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/jobs")
@@ -162,7 +162,7 @@ def job_out(job: Job) -> JobOut:
     return JobOut.model_validate({**job.model_dump(), "job_id": job.id})
 
 
-# --- Elements and what is known of them --------------------------------------------------------------------------------
+# --- Elements and what is known of them -------------------------------------------------------------------------------
 
 
 @router.get("/elements")
@@ -252,7 +252,7 @@ def _plain(text: str) -> str:
     return text.replace("\0", "")
 
 
-# --- Epochs ------------------------------------------------------------------------------------------------------------
+# --- Epochs -----------------------------------------------------------------------------------------------------------
 
 
 @router.get("/epochs")

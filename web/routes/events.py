@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
@@ -18,7 +18,9 @@ from web.server_state import Server, server_of
 from web.tables import Event
 
 router = APIRouter(prefix=API + "/sites/{site_id}", tags=["events"], responses=PROBLEMS)
-OK = {200: {"description": "Events, as they come", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+OK: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Events, as they come", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
 
 
 @router.get("/events", response_class=StreamingResponse, responses={**PROBLEMS, **OK},

@@ -3,7 +3,7 @@
 import io
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
 from pydantic import AwareDatetime
@@ -149,7 +149,7 @@ def _next_number(access: Access) -> int:
     return access.session.exec(select(func.count()).select_from(Issue).where(Issue.site_id == access.site_id)).one() + 1
 
 
-# --- Photos ------------------------------------------------------------------------------------------------------------
+# --- Photos -----------------------------------------------------------------------------------------------------------
 
 
 @router.get("/photos")
@@ -180,7 +180,7 @@ def _add_photo(access: Access, content: bytes, taken_at: AwareDatetime, ref: str
     media_type, clean = checked_picture(io.BytesIO(content))
     if access.session.get(Photo, (access.site_id, ref)):
         raise conflict("already-there", "a photo with this id exists", "该编号的照片已存在")
-    body = {"taken_at": taken_at.isoformat(), "author": access.actor.name, "caption": "", "element_ids": [],
+    body: dict[str, Any] = {"taken_at": taken_at.isoformat(), "author": access.actor.name, "caption": "", "element_ids": [],
             "storey": "", "place_m": None, "marks": []}  # fmt: skip
     sha256 = access.server.files.keep_bytes(clean)
     return _photo(put(access, Photo, ref, body, "", sha256=sha256, media_type=media_type))

@@ -82,7 +82,7 @@ def _version(version: ModelVersion) -> VersionOut:
     return VersionOut.model_validate({**version.model_dump(), "version_id": version.id})
 
 
-# --- Scans -------------------------------------------------------------------------------------------------------------
+# --- Scans ------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/scans")

@@ -69,7 +69,7 @@ def _site(site: Site) -> SiteOut:
     return SiteOut.model_validate({**site.model_dump(), "site_id": site.id})
 
 
-# --- People of the server ----------------------------------------------------------------------------------------------
+# --- People of the server ---------------------------------------------------------------------------------------------
 
 
 @server_routes.get("/people")
@@ -126,7 +126,7 @@ def _person(person: Person) -> PersonOut:
     return PersonOut.model_validate({**person.model_dump(), "person_id": person.id})
 
 
-# --- People of a site --------------------------------------------------------------------------------------------------
+# --- People of a site -------------------------------------------------------------------------------------------------
 
 
 @router.get("/people")

@@ -67,7 +67,7 @@ def _schedule(schedule: Schedule) -> ScheduleOut:
     return ScheduleOut.model_validate({**schedule.model_dump(), "schedule_id": schedule.id})
 
 
-# --- Progress ----------------------------------------------------------------------------------------------------------
+# --- Progress ---------------------------------------------------------------------------------------------------------
 
 
 @router.get("/progress")
@@ -106,7 +106,7 @@ def _progress(row: ProgressRecord) -> dict[str, object]:
     return {**row.model_dump(), "progress_id": row.id}
 
 
-# --- The day -----------------------------------------------------------------------------------------------------------
+# --- The day ----------------------------------------------------------------------------------------------------------
 
 
 @router.get("/diary")

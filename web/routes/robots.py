@@ -53,7 +53,7 @@ def get_robot(access: Reads, robot_id: Ref) -> RobotState:
 
 @router.post("/robots/states", status_code=204)
 def report_robots(access: Ingests, states: Annotated[list[RobotState], Body(max_length=1000)]) -> Response:
-    """The orchestrator reports robots, many at once; one event tells of all. An older state than known is passed over."""
+    """The orchestrator reports robots, many at once; one event tells of all. An older state is passed over."""
     news = [state for state in states if _is_news(access, state)]
     for state in news:
         put(access, Robot, state.robot_id, state.model_dump(mode="json"), state.mode)
@@ -71,7 +71,7 @@ def _robot(row: Robot) -> RobotState:
     return RobotState.model_validate(row.body)
 
 
-# --- Tasks -------------------------------------------------------------------------------------------------------------
+# --- Tasks ------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/robot-tasks")
@@ -114,15 +114,15 @@ def _command(name: str) -> Callable[[Commands, str, TaskCommand], RobotTaskOut]:
 
 
 for _name, _path in (("approved", "approve"), ("cancelled", "cancel"), ("paused", "pause"), ("resumed", "resume")):
-    router.post(f"/robot-tasks/{{task_id}}/{_path}", name=f"{_path}_robot_task",
-                summary=f"Ask that a task be {_name}; the orchestrator hears it as robot_task.{_name}.")(_command(_name))  # fmt: skip
+    _said = f"Ask that a task be {_name}; the orchestrator hears it as robot_task.{_name}."
+    router.post(f"/robot-tasks/{{task_id}}/{_path}", name=f"{_path}_robot_task", summary=_said)(_command(_name))
 
 
 def _task(row: RobotTask) -> RobotTaskOut:
     return RobotTaskOut.model_validate({**row.body, "version": row.version, "updated_at": row.updated_at})
 
 
-# --- Stops -------------------------------------------------------------------------------------------------------------
+# --- Stops ------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/stop")

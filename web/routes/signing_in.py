@@ -23,7 +23,7 @@ from web.schemas import (
     TokenIn,
     TokenOut,
 )
-from web.security import FOR_TOKENS, LOCKED_FOR, TOKEN_PREFIX, capabilities, hashed, is_password
+from web.security import FOR_TOKENS, LOCKED_FOR, TOKEN_PREFIX, Role, capabilities, hashed, is_password
 from web.server_state import server_of
 from web.tables import ApiToken, Link, Person, SignIn, now
 from web.trail import record
@@ -117,7 +117,7 @@ def change_password(request: Request, access: SignedInAs, change: PasswordChange
     record(access.session, "changed", "password", person.id, {}, None)
 
 
-# --- Tokens ------------------------------------------------------------------------------------------------------------
+# --- Tokens -----------------------------------------------------------------------------------------------------------
 
 
 @router.get("/tokens")
@@ -135,8 +135,14 @@ def make_token(access: SignedInAs, wanted: TokenIn) -> NewToken:
     if wanted.site_id and wanted.site_id not in {site.id for site, _ in sites_of(access.session, access.actor)}:
         raise not_found(f"site {wanted.site_id}")
     secret = new_secret().replace("_", "-")
-    token = ApiToken(secret_hash=digest(secret), name=wanted.name, person_id=access.actor.person.id,
-                     site_id=wanted.site_id, scopes=sorted(set(wanted.scopes)), expires_at=wanted.expires_at)  # fmt: skip
+    token = ApiToken(
+        secret_hash=digest(secret),
+        name=wanted.name,
+        person_id=access.actor.person.id,
+        site_id=wanted.site_id,
+        scopes=sorted(set(wanted.scopes)),
+        expires_at=wanted.expires_at,
+    )
     access.session.add(token)
     return NewToken(**_token(token).model_dump(), token=f"{TOKEN_PREFIX}_{token.id}_{secret}")
 
@@ -154,7 +160,7 @@ def _token(token: ApiToken) -> TokenOut:
     return TokenOut.model_validate({**token.model_dump(), "token_id": token.id})
 
 
-# --- The steps ---------------------------------------------------------------------------------------------------------
+# --- The steps --------------------------------------------------------------------------------------------------------
 
 
 def begin_session(session: Session, person: Person, days: float, device: str) -> str:
@@ -188,7 +194,7 @@ def _signed_in(request: Request, response: Response, person: Person) -> SignedIn
 def _shown(session: Session, access: SignedInAs, secret: str) -> SignedIn:
     person = access.actor.person
     sites = [
-        SiteAccess(site_id=site.id, name=site.name, time_zone=site.time_zone, roles=roles,
+        SiteAccess(site_id=site.id, name=site.name, time_zone=site.time_zone, roles=[Role(r) for r in roles],
                    capabilities=sorted(capabilities(roles, is_admin=person.is_admin)))
         for site, roles in sites_of(session, access.actor)
     ]  # fmt: skip
@@ -218,7 +224,8 @@ def _slowly(request: Request) -> None:
     client = request.client.host if request.client else ""
     wait_s = server_of(request).sign_ins.wait_s(client)
     if wait_s:
-        raise Problem(429, "too-many-sign-ins", "too many attempts to sign in; wait a minute", "登录尝试过多；请稍候一分钟",
+        raise Problem(429, "too-many-sign-ins", "too many attempts to sign in; wait a minute",
+                      "登录尝试过多；请稍候一分钟",
                       {"Retry-After": str(int(wait_s) + 1)})  # fmt: skip
 
 

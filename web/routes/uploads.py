@@ -36,8 +36,8 @@ _busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 def describe_uploads(request: Request, access: Raises) -> Response:
     """What this server does of tus."""
     most = int(access.server.settings.upload_gib * 1024**3)
-    return Response(status_code=204, headers={
-        "Tus-Version": VERSION, "Tus-Extension": "creation,termination", "Tus-Max-Size": str(most), **HEADERS})  # fmt: skip
+    able = {"Tus-Version": VERSION, "Tus-Extension": "creation,termination", "Tus-Max-Size": str(most)}
+    return Response(status_code=204, headers=able | HEADERS)
 
 
 @router.post("/uploads", status_code=201)
@@ -94,8 +94,8 @@ def stop_upload(access: Raises, upload_id: Ref) -> Response:
     return Response(status_code=204, headers=HEADERS)
 
 
-_TUS_BODY = {"x-requires": "issue", "requestBody": {"content": {"application/offset+octet-stream": {"schema": {"type": "string",
-             "format": "binary"}}}, "required": True}}  # fmt: skip
+_BYTES = {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_TUS_BODY = {"x-requires": "issue", "requestBody": {"content": _BYTES, "required": True}}
 
 
 @router.patch("/uploads/{upload_id}", status_code=204, openapi_extra=_TUS_BODY)

@@ -1,0 +1,35 @@
+"""The first administrator, and one-time links for who sits at the server."""
+
+from datetime import timedelta
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, delete, select
+
+from web.database import writing
+from web.routes.people import new_link
+from web.tables import Link, Person
+
+
+def link_for_first_administrator(engine: Engine) -> str | None:
+    """The path of a new link that makes the first administrator; None when there is one. Older links end."""
+    with writing(engine) as session:
+        if session.exec(select(Person).where(col(Person.is_admin))).first():
+            return None
+        session.exec(delete(Link).where(col(Link.person_id).is_(None)))
+        path = _kept(session, None, timedelta(days=3))
+        session.commit()
+        return path
+
+
+def sign_in_link(engine: Engine, person_id: str, lasts: timedelta) -> str:
+    """The path of a new link that signs a person in, once."""
+    with writing(engine) as session:
+        path = _kept(session, person_id, lasts)
+        session.commit()
+        return path
+
+
+def _kept(session: Session, person_id: str | None, lasts: timedelta) -> str:
+    link, path = new_link(person_id, lasts)
+    session.add(link)
+    return path
