@@ -123,6 +123,11 @@ class Stream:
         return self._process.pid or 0
 
     @property
+    def number(self) -> int:
+        """Of the frame that was handed out last; 0 where there was none."""
+        return self._seen
+
+    @property
     def tries(self) -> int:
         """How often it has connected or tried to."""
         return int(self._header()[1])

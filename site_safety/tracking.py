@@ -58,13 +58,19 @@ class _Followed:
 class Tracker:
     """Follows what one camera sees. `calibration` must be of the pictures' size; without it there are no places."""
 
-    def __init__(self, camera_id: str, calibration: Calibration | None = None, storey: str | None = None) -> None:
+    def __init__(
+        self,
+        camera_id: str,
+        calibration: Calibration | None = None,
+        storey: str | None = None,
+        first_number: int = 0,
+    ) -> None:
         self.camera_id = camera_id
         self._calibration = calibration
         self._storey = storey
         self._followed: list[_Followed] = []
         self._last: datetime | None = None
-        self._numbers = 0
+        self._numbers = first_number
 
     def update(self, detections: Sequence[Detection], at: datetime, judge: Judge) -> tuple[Track, ...]:
         """The confirmed tracks that this frame shows, given its detections and its time (aware UTC)."""

@@ -1,0 +1,265 @@
+"""The loop: camera -> detector -> tracks -> rules -> stop -> hazard, evidence.
+
+`Watch.tick` is the method; everything before the stop is in this process, with no database, server or browser in
+between. The stop is asked for before anything is written down.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from bim.verdict import Reason
+from site_safety.calibration import Calibration
+from site_safety.calibration_map import scaled
+from site_safety.camera_health import CameraHealth, CameraState, Watched, glance, health, seen
+from site_safety.cameras import Camera
+from site_safety.clips import AFTER_S, SUFFIX, ClipBuffer, Kept, write_clip
+from site_safety.detector import Detector
+from site_safety.detector_models import Picture
+from site_safety.equipment import EquipmentJudge
+from site_safety.faces import FaceFinder
+from site_safety.hazards import Deed, Event
+from site_safety.register import CameraLog, HazardRegister
+from site_safety.reports import CameraSign
+from site_safety.rules import Memory, step
+from site_safety.rules_policy import Policy
+from site_safety.rules_scene import Alarm, CameraView, Machine, Phase, Scene, StopWish
+from site_safety.streams import Frame
+from site_safety.tracking import UNSURE, Tracker
+from site_safety.tracks import Kind, Track
+from site_safety.zones import Zone
+
+_LOG = logging.getLogger(__name__)
+
+SETTLING_FRAMES = 10
+"""After so many frames of a view it is what the camera is compared with."""
+MOST_CLIPS_WAITING = 16
+
+
+class Stopper(Protocol):
+    """Who stops the robots: their own path, or a recorder in a replay."""
+
+    def stop(self, wish: StopWish, alarm: Alarm) -> None:
+        """Ask for a stop; the same wish may be asked for again and again."""
+
+    def people(self, watched: Sequence[str], occupied: Sequence[str]) -> None:
+        """Say at every tick which zones are watched and which have people in them; silence stops them too."""
+
+
+class Newest(Protocol):
+    """A stream of a camera (site_safety/streams.py)."""
+
+    def newest(self) -> Frame | None:
+        """The newest frame that was not handed out yet."""
+
+    def keep_alive(self) -> bool:
+        """Start it again where it died."""
+
+
+class Eye:
+    """One camera's frames into tracks, its state, and the last moments for a clip."""
+
+    def __init__(
+        self, camera: Camera, detector: Detector, judge: EquipmentJudge, calibration: Calibration | None = None
+    ) -> None:
+        self.camera = camera
+        self.tracks: tuple[Track, ...] = ()
+        self.clips = ClipBuffer()
+        self._detector, self._judge, self._calibration = detector, judge, calibration
+        self._tracker = Tracker(camera.camera_id)
+        self._size = (0, 0)
+        self._misfit = False
+        self._watched = Watched()
+        self._reference: tuple[float, ...] = ()
+        self._frames = 0
+
+    def look(self, picture: Picture, at: datetime) -> None:
+        """Find, follow and judge what a frame shows."""
+        if picture.shape[:2] != self._size:
+            self._fit_to(picture)
+        found = self._detector.detect(picture, UNSURE)
+        self.tracks = self._tracker.update(found, at, lambda boxes: self._judge.judge(picture, boxes))
+        self.clips.keep(picture, [each.xyxy for each in found if each.kind is Kind.PERSON], at)
+        self._watched = seen(self._watched, glance(picture, at), self._reference)
+        self._frames += 1
+        if self._frames == SETTLING_FRAMES and self._watched.newest:
+            self._reference = self._watched.newest.edges
+
+    def health(self, started: datetime, now: datetime) -> CameraHealth:
+        """Whether it shows what is there now. Pictures of another shape than was calibrated are of another view."""
+        found = health(self._watched, self.camera.camera_id, self.camera.storey, started, now)
+        if self._misfit and found.state is CameraState.LIVE:
+            return replace(found, state=CameraState.MOVED, reason=_MISFIT)
+        return found
+
+    def _fit_to(self, picture: Picture) -> None:
+        """A new size of picture: the calibration is brought to it, and everybody is followed anew."""
+        height, width = self._size = picture.shape[:2]
+        self._misfit = self._calibration is not None and not self._calibration.fits(width, height)
+        usable = None if self._calibration is None or self._misfit else scaled(self._calibration, width, height)
+        self._tracker = Tracker(self.camera.camera_id, usable, self.camera.storey, first_number=self._frames)
+
+
+_MISFIT = Reason(
+    "Its pictures have another shape than those that were calibrated: nobody can be placed.",
+    "画面比例与标定时不同：无法定位人员。",
+)
+
+
+@dataclass(frozen=True)
+class _ClipToWrite:
+    hazard_id: str
+    camera_id: str
+    at: datetime
+
+
+class Watch:
+    """Several cameras, one set of rules, one register. Use as a context manager."""
+
+    def __init__(
+        self,
+        eyes: Sequence[Eye],
+        streams: Mapping[str, Newest],
+        zones: tuple[Zone, ...],
+        policy: Policy,
+        stopper: Stopper,
+        folder: Path,
+        started: datetime,
+        machines: Callable[[], tuple[Machine, ...]] = tuple,
+    ) -> None:
+        self.register = HazardRegister(folder)
+        self.latencies_s: deque[float] = deque(maxlen=10_000)
+        """From a frame to the end of the tick that judged it, stops included; the newest."""
+        self._eyes, self._streams = eyes, streams
+        self._zones, self._policy, self._machines = zones, policy, machines
+        self._stopper, self._started = stopper, started
+        self._memory = Memory()
+        self._log = CameraLog(folder)
+        self._films = _Films(self.register)
+
+    def tick(self, clock: Callable[[], datetime]) -> tuple[Alarm, ...]:
+        """One turn. Returns the alarms that are raised, go on or end."""
+        newest = [frame.at for eye in self._eyes if (frame := self._look(eye))]  # camera -> detector -> tracks
+        scene = self._scene(clock())
+        self._memory, alarms = step(self._memory, scene, self._policy)  # tracks -> rules
+        self._stop(scene, alarms)  # before anything is written
+        self.latencies_s.extend((clock() - at).total_seconds() for at in newest)
+        self._write_down(scene, alarms)
+        return alarms
+
+    def _look(self, eye: Eye) -> Frame | None:
+        stream = self._streams[eye.camera.camera_id]
+        frame = stream.newest()
+        if frame is None:
+            stream.keep_alive()
+        else:
+            eye.look(frame.picture, frame.at)
+        return frame
+
+    def _scene(self, now: datetime) -> Scene:
+        return Scene(
+            at=now,
+            tracks=tuple(track for eye in self._eyes for track in eye.tracks),
+            zones=self._zones,
+            cameras=tuple(view(eye, self._started, now) for eye in self._eyes),
+            machines=self._machines(),
+        )
+
+    def _stop(self, scene: Scene, alarms: Sequence[Alarm]) -> None:
+        wishes = [(alarm.stop, alarm) for alarm in alarms if alarm.stop]
+        for wish, alarm in wishes:
+            self._stopper.stop(wish, alarm)
+        live = {zone for camera in scene.cameras if camera.state == CameraState.LIVE for zone in camera.guards}
+        self._stopper.people(sorted(live), sorted({wish.ref for wish, _ in wishes if wish.scope == "zone"}))
+
+    def _write_down(self, scene: Scene, alarms: Sequence[Alarm]) -> None:
+        for camera in scene.cameras:
+            self._log.tell(CameraSign(camera.camera_id, camera.state, scene.at))
+        self.register.take(alarms)
+        for alarm in alarms:
+            camera_id = _camera_of(alarm)
+            if alarm.phase is Phase.RAISED and camera_id in self._streams:
+                self._films.want(alarm, camera_id)
+        self._films.go_on({eye.camera.camera_id: eye.clips for eye in self._eyes}, scene.at)
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._films.close()
+
+
+def view(eye: Eye, started: datetime, now: datetime) -> CameraView:
+    """What the rules read of a camera."""
+    found = eye.health(started, now)
+    return CameraView(found.camera_id, found.state.value, found.frame_age_s, found.storey, eye.camera.guards)
+
+
+def _camera_of(alarm: Alarm) -> str:
+    """The camera that showed it: its own, or that of the first track."""
+    return alarm.camera_id or (alarm.track_ids[0].rpartition("/")[0] if alarm.track_ids else "")
+
+
+class _Films:
+    """Clips are blurred and written beside the loop, and join their hazard as evidence."""
+
+    def __init__(self, register: HazardRegister) -> None:
+        self._register = register
+        self._waiting: list[_ClipToWrite] = []
+        self._writing: list[tuple[_ClipToWrite, Path, Future[None]]] = []
+        self._folder = TemporaryDirectory()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clips")
+        self._finder: FaceFinder | None = None
+
+    def want(self, alarm: Alarm, camera_id: str) -> None:
+        """A clip of a hazard; of a flood of them only the first get one."""
+        hazard = next((h for h in reversed(self._register.hazards.values()) if h.key == alarm.key), None)
+        if hazard and len(self._waiting) + len(self._writing) < MOST_CLIPS_WAITING:
+            self._waiting.append(_ClipToWrite(hazard.hazard_id, camera_id, alarm.at))
+
+    def go_on(self, buffers: Mapping[str, ClipBuffer], now: datetime) -> None:
+        """Begin what has its last seconds; take what is written into the register."""
+        due = [clip for clip in self._waiting if not timedelta(0) <= now - clip.at < timedelta(seconds=AFTER_S)]
+        for clip in due:
+            self._waiting.remove(clip)
+            frames = buffers[clip.camera_id].around(clip.at)
+            path = Path(self._folder.name) / f"{len(list(Path(self._folder.name).iterdir()))}-{clip.hazard_id}{SUFFIX}"
+            if frames:
+                self._writing.append((clip, path, self._thread.submit(self._write, path, frames)))
+        for entry in [entry for entry in self._writing if entry[2].done()]:
+            self._writing.remove(entry)
+            self._take(*entry)
+
+    def _write(self, path: Path, frames: Sequence[Kept]) -> None:
+        self._finder = self._finder or FaceFinder()
+        write_clip(path, frames, self._finder)
+
+    def _take(self, clip: _ClipToWrite, path: Path, written: "Future[None]") -> None:
+        if (error := written.exception()) or not self._register.hazards[clip.hazard_id].open:
+            _LOG.warning("no clip of %s: %s", clip.hazard_id, error or "it is closed already")
+            return
+        evidence = self._register.evidence.add(path, "clip", purpose="hazard", at=clip.at, camera_id=clip.camera_id)
+        path.unlink()
+        at = max(clip.at, self._register.hazards[clip.hazard_id].opened_at)
+        self._register.record(Event(clip.hazard_id, Deed.ADD_EVIDENCE, at, "watch", evidence=(evidence,)))
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self._thread.shutdown()
+        for entry in self._writing:
+            self._take(*entry)
+        self._folder.cleanup()
+
+
+def scenes_of(frames: Iterable[Frame], eye: Eye, zones: tuple[Zone, ...], start: datetime) -> Iterator[Scene]:
+    """The scenes of a recorded film that began at `start`, as a watcher would have judged them."""
+    for frame in frames:
+        at = start + timedelta(seconds=frame.second)
+        eye.look(frame.picture, at)
+        yield Scene(at=at, tracks=eye.tracks, zones=zones, cameras=(view(eye, start, at),))

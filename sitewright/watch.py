@@ -1,0 +1,188 @@
+"""`sitewright watch`: the cameras of a site, watched.
+
+Here the cameras meet the robots: site_safety says who must stop, robots/stop_channel.py makes them.
+"""
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bim.errors import BadInput, SitewrightError
+
+if TYPE_CHECKING:
+    from robots.stop_channel import StopSender
+    from site_safety.calibration import Calibration
+    from site_safety.cameras import Camera
+    from site_safety.detector import Detector
+    from site_safety.equipment import EquipmentJudge
+    from site_safety.rules_policy import Policy
+    from site_safety.rules_scene import Alarm, StopWish
+    from site_safety.watch import Eye, Stopper
+    from site_safety.zones import Zone
+
+Model = Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="A detector of your own.")]
+Heads = Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Equipment heads of your own site.")]
+Zones = Annotated[Path | None, typer.Option(metavar="ZONES.json", help="Zones in the site frame.")]
+Rules = Annotated[Path | None, typer.Option(metavar="RULES.toml", help="Rules of your own; the shipped ones else.")]
+TICK_S = 0.1
+LARGEST_BYTES = 16 * 1024**2
+UNHEARD_S = 2.0
+"""While the robots do not answer they are told of people no oftener; a stop is tried at every tick."""
+
+
+def watch(
+    cameras: Annotated[Path, typer.Argument(metavar="CAMERAS.toml", help="The site's cameras.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Hazards, evidence and camera states.")],
+    zones: Zones = None,
+    rules: Rules = None,
+    model: Model = None,
+    heads: Heads = None,
+    stop_key: Annotated[Path | None, typer.Option(metavar="FILE", help="stop.key of `sitewright robots`.")] = None,
+    stop_port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens for stops.")] = 47100,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else when stopped.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Watch cameras: people in metres, rules, hazards with clips, and stops of robots by their own path."""
+    from site_safety.cameras import read_cameras, source_of
+    from site_safety.detector import load_detector
+    from site_safety.equipment import EquipmentJudge
+    from site_safety.streams import Stream, new_signal
+    from site_safety.watch import Watch
+
+    site = read_cameras(cameras)
+    detector, judge, fresh = load_detector(model), EquipmentJudge(heads), new_signal()
+    eyes = [eye_of(each, _beside(cameras, each.calibration), detector, judge) for each in site.camera]
+    sources = [source_of(each, site.allowed_networks, cameras.parent) for each in site.camera]
+    with contextlib.ExitStack() as open_now:
+        robots = open_now.enter_context(_robots(stop_key, stop_port))
+        streams = {
+            each.camera_id: open_now.enter_context(Stream(source, each.fps, fresh=fresh))
+            for each, source in zip(site.camera, sources, strict=True)
+        }
+        started = _now()
+        watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started)
+        open_now.enter_context(watcher)
+        while seconds is None or _now() - started < timedelta(seconds=seconds):
+            fresh.acquire(timeout=TICK_S)
+            show(watcher.tick(_now), quiet)
+
+
+class _Robots:
+    """Stops by the robots' own path. Where nobody takes them, that is said at every try: sound the alarm."""
+
+    def __init__(self, sender: "StopSender") -> None:
+        self._sender = sender
+        self._unheard: datetime | None = None
+
+    def stop(self, wish: "StopWish", alarm: "Alarm") -> None:
+        from robots.stop import Scope
+
+        told = f"{wish.scope}|{wish.ref}|{alarm.key}|{alarm.since.isoformat()}"
+        stop_id = f"watch-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+        self._try(lambda: self._sender.stop(stop_id, Scope(wish.scope), wish.ref, alarm.text))
+
+    def people(self, watched: Sequence[str], occupied: Sequence[str]) -> None:
+        if self._unheard is None or _now() - self._unheard > timedelta(seconds=UNHEARD_S):
+            self._try(lambda: self._sender.people(list(watched), list(occupied)))
+
+    def _try(self, send: Callable[[], None]) -> None:
+        try:
+            send()
+            self._unheard = None
+        except SitewrightError as error:
+            self._unheard = _now()
+            print(f"\aSTOP NOT TAKEN: {error}", file=sys.stderr, flush=True)
+
+
+class _NoRobots:
+    """A site whose cameras stop nothing: hazards and clips alone."""
+
+    def stop(self, wish: "StopWish", alarm: "Alarm") -> None: ...
+
+    def people(self, watched: Sequence[str], occupied: Sequence[str]) -> None: ...
+
+
+@contextlib.contextmanager
+def _robots(key: Path | None, port: int) -> Iterator["Stopper"]:
+    from robots.stop_channel import StopSender
+
+    if key is None:
+        yield _NoRobots()
+        return
+    sender = StopSender(key, port, "watch")
+    try:
+        yield _Robots(sender)
+    finally:
+        sender.close()
+
+
+def show(alarms: Iterable["Alarm"], quiet: bool) -> None:
+    """A line for each alarm that begins or ends."""
+    from site_safety.rules_scene import Phase
+
+    for alarm in alarms:
+        if alarm.phase is not Phase.ONGOING and not quiet:
+            print(f"{alarm.at:%H:%M:%S} {alarm.phase.value:6} {alarm.level.value:7} {alarm.text.en}", flush=True)
+
+
+def calibration_of(path: Path | None) -> "Calibration | None":
+    """A calibration from a file of `sitewright calibrate`. Raises BadInput for any other."""
+    from site_safety.calibration import Calibration
+    from site_safety.records import from_json
+
+    if path is None:
+        return None
+    if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+        raise BadInput(f"no file {path} of at most 16 MB", "a file of `sitewright calibrate`", "check the path")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise BadInput(f"{path.name} is no JSON", "a file of `sitewright calibrate`", "calibrate again") from None
+    if not isinstance(document, dict) or "calibration" not in document:
+        raise BadInput(f"{path.name} holds no calibration", "a file of `sitewright calibrate`", "calibrate again")
+    return from_json(Calibration, document["calibration"], path.name)
+
+
+def eye_of(camera: "Camera", calibration: Path | None, detector: "Detector", judge: "EquipmentJudge") -> "Eye":
+    """A camera with its calibration. Raises BadInput where that is of another camera or lacks the storey."""
+    from site_safety.watch import Eye
+
+    found = calibration_of(calibration)
+    if found is not None and found.camera_id != camera.camera_id:
+        raise BadInput(
+            f"{calibration} is of camera {found.camera_id}", f"camera {camera.camera_id}", "calibrate this one"
+        )
+    if found is not None and camera.storey not in found.storeys:
+        raise BadInput(
+            f"camera {camera.camera_id} sees storey {camera.storey}", f"one of {', '.join(found.storeys)}", "correct it"
+        )
+    return Eye(camera, detector, judge, found)
+
+
+def zones_of(path: Path | None) -> "tuple[Zone, ...]":
+    """The zones of a file, none where there is none."""
+    from site_safety.zones import read_zones
+
+    return read_zones(path) if path else ()
+
+
+def policy_of(path: Path | None) -> "Policy":
+    """The rules of a file, the shipped ones where there is none."""
+    from site_safety.rules_policy import default_policy, read_policy
+
+    return read_policy(path) if path else default_policy()
+
+
+def _beside(cameras: Path, name: str | None) -> Path | None:
+    return cameras.parent / name if name else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
