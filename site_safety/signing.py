@@ -19,6 +19,9 @@ from bim.errors import BadInput
 
 Key = OKPKey | ECKey
 ALGORITHMS = ["Ed25519", "ES256"]
+REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS)
+# A week of hazards is larger than what joserfc takes from strangers; who reads a file bounds its size before.
+REGISTRY.max_payload_length = 2**31
 MAX_KEY_BYTES = 16 * 1024
 
 
@@ -87,13 +90,13 @@ def sign(payload: bytes, key: Key) -> str:
     if not key.is_private:
         raise BadInput("a public key", "a private one to sign with", "give the other file")
     algorithm = "Ed25519" if isinstance(key, OKPKey) else "ES256"
-    return jws.serialize_compact({"alg": algorithm, "kid": key.thumbprint()}, payload, key, algorithms=[algorithm])
+    return jws.serialize_compact({"alg": algorithm, "kid": key.thumbprint()}, payload, key, registry=REGISTRY)
 
 
 def verify(token: str, key: Key) -> bytes:
     """What a compact JWS holds, if this key signed it. Raises BadInput, also where a part is not in its one form."""
     try:
-        found = jws.deserialize_compact(token, key, algorithms=ALGORITHMS)
+        found = jws.deserialize_compact(token, key, registry=REGISTRY)
         exact = all(_encoded(_decoded(part)) == part for part in token.split("."))
     except (JoseError, ValueError):
         exact = False

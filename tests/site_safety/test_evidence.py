@@ -119,6 +119,14 @@ def test_a_signature_holds_for_its_content_and_its_key_alone(tmp_path: Path) -> 
     assert "d" not in public(key)
 
 
+def test_what_is_signed_may_be_large_and_the_algorithm_must_be_one_of_two(tmp_path: Path) -> None:
+    key, content = new_key(tmp_path / "a.pem"), b"x" * 10**6
+    assert verify(sign(content, key), key) == content
+    none = "eyJhbGciOiJub25lIn0.Y29udGVudA."
+    with pytest.raises(BadInput, match="does not hold"):
+        verify(none, key)
+
+
 def test_a_key_is_never_overwritten_and_what_is_none_is_not_quoted(tmp_path: Path) -> None:
     new_key(tmp_path / "a.pem")
     with pytest.raises(BadInput, match="cannot write"):
