@@ -22,6 +22,7 @@ from scan_to_bim.report.sections import Frame, Shape, frame_of, storey_shapes
 from web.packs_glb import storey_glb
 
 SCHEMA = 1
+MANIFEST, COPC = "manifest.json", "scan.copc.laz"
 MEDIA = {".glb": "model/gltf-binary", ".json": "application/json"}
 
 
@@ -62,7 +63,7 @@ def pack(building: Building) -> Iterator[Part]:
             "triangles": int(np.isin(mesh.element, members).sum()),
             "files": {kind: _named(part) for kind, part in parts.items()},
         })  # fmt: skip
-    yield Part("manifest.json", _json({
+    yield Part(MANIFEST, _json({
         "schema": SCHEMA,
         "models": [source.sha256 for source in building.sources],
         "offset_site_m": offset_m.tolist(),

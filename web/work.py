@@ -52,10 +52,12 @@ Task = Callable[[Work], None]
 
 def _tasks() -> Mapping[str, Task]:
     """Imported when a worker needs them: the server itself stays light."""
-    from web import work_archive, work_building, work_programme, work_webhooks
+    from web import work_archive, work_building, work_programme, work_viewer, work_webhooks
 
     return MappingProxyType({
         "read_model": work_building.read_model,
+        "pack": work_viewer.make_pack,
+        "copc": work_viewer.make_copc,
         "compare": work_building.compare,
         "read_schedule": work_programme.read_schedule,
         "progress": work_programme.report_progress,

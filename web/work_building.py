@@ -51,6 +51,7 @@ def read_model(work: Work) -> None:
             row.storeys = [asdict(storey) for storey in building.storeys]
             model.current = row.id
             session.execute(insert(ModelElement), [_element(row, each) for each in building.elements])
+            enqueue(session, row.site_id, "pack", {})
         job.result = {"elements": len(building.elements)}
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from bim.model import Element
 from bim.schedule.advance import Progress, TaskProgress
 from bim.schedule.lookahead import look_ahead, percent_plan_complete
 from bim.schedule.network import contents
@@ -73,18 +74,19 @@ def _tasks(progress: Progress) -> Iterator[dict[str, Any]]:
     by_id, inside = progress.by_id, contents(progress.plan.tasks)
     for task in progress.plan.tasks:
         if task.id in by_id:
-            yield _task(by_id[task.id])
+            yield _task(by_id[task.id], progress.links.elements)
         else:
             yield _summary(task, [by_id[leaf] for leaf in inside.get(task.id, ()) if leaf in by_id])
 
 
-def _task(each: TaskProgress) -> dict[str, Any]:
+def _task(each: TaskProgress, elements: Sequence[Element]) -> dict[str, Any]:
     return _about(each.task) | {
         "percent": {"low": each.low, "high": each.high},
         "float_days": each.total_float_days,
         "free_float_days": each.free_float_days,
         "critical": each.critical,
         "elements": len(each.link.elements),
+        "global_ids": [elements[n].global_id for n in each.link.elements],
         "linked_by": each.link.way.value,
         "states": {state.value: count for state, count in each.states.items()},
         "source": each.source.value,

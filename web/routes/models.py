@@ -100,6 +100,7 @@ def add_scan(access: Surveys, wanted: ScanIn) -> ScanOut:
                 sha256=upload.sha256 or "", size=upload.length, taken_at=wanted.taken_at, unit_m=wanted.unit_m,
                 stations_sha256=stations.sha256 if stations else None, created_by=access.actor.id)  # fmt: skip
     access.session.add(scan)
+    enqueue(access.session, access.site_id, "copc", {"scan_id": scan.id}, access.actor.id)
     return _scan(scan)
 
 

@@ -13,13 +13,12 @@ from sqlmodel.sql.expression import SelectOfScalar
 from bim.verdict import Reason
 from web.access import Access, Reads
 from web.identifiers import ID_PATTERN
-from web.packs import MEDIA, Judgement, verdict_table
+from web.packs import COPC, MANIFEST, MEDIA, Judgement, verdict_table
 from web.problems import not_found
 from web.routes.common import Ref, file_response, site_routes
 from web.schemas import PackOut
 from web.store import found
 from web.tables import Current, ElementVerdict, Viewable
-from web.viewables import COPC
 
 router = site_routes("packs")
 PackRef = Annotated[str, Path(pattern=ID_PATTERN, description="A pack, or `current` for the newest.")]
@@ -54,7 +53,7 @@ def get_pack_file(request: Request, access: Reads, pack_id: PackRef, file: PackF
     if sha256 is None:
         raise not_found(f"the file {file}")
     packed = access.server.files.read(sha256)
-    return _answer(request, packed, sha256, file, MUTABLE if file == "manifest.json" else IMMUTABLE)
+    return _answer(request, packed, sha256, file, MUTABLE if file == MANIFEST else IMMUTABLE)
 
 
 @router.get("/scans/{scan_id}/copc", response_class=Response)
