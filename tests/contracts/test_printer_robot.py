@@ -41,7 +41,7 @@ class PrinterRig:
         self.before = self.printed()
 
     def short(self, task_id: str) -> TaskSpec:
-        return self._task(task_id, 1.5)
+        return self._task(task_id, 1.2)
 
     def long(self, task_id: str) -> TaskSpec:
         return self._task(task_id, 600.0)
