@@ -141,7 +141,7 @@ class Watch:
         self._stopper, self._started = stopper, started
         self._memory = Memory()
         self._log = CameraLog(folder)
-        self._films = _Films(self.register)
+        self._films = _Films(self.register, {eye.camera.camera_id: eye.clips for eye in eyes})
 
     def tick(self, clock: Callable[[], datetime]) -> tuple[Alarm, ...]:
         """One turn. Returns the alarms that are raised, go on or end."""
@@ -186,7 +186,7 @@ class Watch:
             camera_id = _camera_of(alarm)
             if alarm.phase is Phase.RAISED and camera_id in self._streams:
                 self._films.want(alarm, camera_id)
-        self._films.go_on({eye.camera.camera_id: eye.clips for eye in self._eyes}, scene.at)
+        self._films.go_on(scene.at)
 
     def __enter__(self) -> "Watch":
         return self
@@ -209,8 +209,8 @@ def _camera_of(alarm: Alarm) -> str:
 class _Films:
     """Clips are blurred and written beside the loop, and join their hazard as evidence."""
 
-    def __init__(self, register: HazardRegister) -> None:
-        self._register = register
+    def __init__(self, register: HazardRegister, buffers: Mapping[str, ClipBuffer]) -> None:
+        self._register, self._buffers = register, buffers
         self._waiting: list[_ClipToWrite] = []
         self._writing: list[tuple[_ClipToWrite, Path, Future[None]]] = []
         self._folder = TemporaryDirectory()
@@ -223,18 +223,20 @@ class _Films:
         if hazard and len(self._waiting) + len(self._writing) < MOST_CLIPS_WAITING:
             self._waiting.append(_ClipToWrite(hazard.hazard_id, camera_id, alarm.at))
 
-    def go_on(self, buffers: Mapping[str, ClipBuffer], now: datetime) -> None:
+    def go_on(self, now: datetime) -> None:
         """Begin what has its last seconds; take what is written into the register."""
-        due = [clip for clip in self._waiting if not timedelta(0) <= now - clip.at < timedelta(seconds=AFTER_S)]
-        for clip in due:
-            self._waiting.remove(clip)
-            frames = buffers[clip.camera_id].around(clip.at)
-            path = Path(self._folder.name) / f"{len(list(Path(self._folder.name).iterdir()))}-{clip.hazard_id}{SUFFIX}"
-            if frames:
-                self._writing.append((clip, path, self._thread.submit(self._write, path, frames)))
+        for clip in list(self._waiting):
+            if not timedelta(0) <= now - clip.at < timedelta(seconds=AFTER_S):
+                self._begin(clip)
         for entry in [entry for entry in self._writing if entry[2].done()]:
             self._writing.remove(entry)
             self._take(*entry)
+
+    def _begin(self, clip: _ClipToWrite) -> None:
+        self._waiting.remove(clip)
+        path = Path(self._folder.name) / f"{clip.hazard_id}-{clip.at.timestamp():.3f}{SUFFIX}"
+        if frames := self._buffers[clip.camera_id].around(clip.at):
+            self._writing.append((clip, path, self._thread.submit(self._write, path, frames)))
 
     def _write(self, path: Path, frames: Sequence[Kept]) -> None:
         self._finder = self._finder or FaceFinder()
@@ -250,10 +252,12 @@ class _Films:
         self._register.record(Event(clip.hazard_id, Deed.ADD_EVIDENCE, at, "watch", evidence=(evidence,)))
 
     def close(self) -> None:
-        """Finish what is being written."""
+        """Write what is asked for, as far as its seconds go, and take it into the register."""
+        for clip in list(self._waiting):
+            self._begin(clip)
         self._thread.shutdown()
-        for entry in self._writing:
-            self._take(*entry)
+        while self._writing:
+            self._take(*self._writing.pop())
         self._folder.cleanup()
 
 

@@ -45,7 +45,9 @@ def watch(
     model: Model = None,
     heads: Heads = None,
     stop_key: Annotated[Path | None, typer.Option(metavar="FILE", help="stop.key of `sitewright robots`.")] = None,
-    stop_port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens for stops.")] = 47100,
+    stop_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where it listens for stops; 47901 when left out.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else when stopped.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -110,13 +112,14 @@ class _NoRobots:
 
 
 @contextlib.contextmanager
-def _robots(key: Path | None, port: int) -> Iterator["Stopper"]:
+def _robots(key: Path | None, port: int | None) -> Iterator["Stopper"]:
+    from robots.fleet import STOP_PORT
     from robots.stop_channel import StopSender
 
     if key is None:
         yield _NoRobots()
         return
-    sender = StopSender(key, port, "watch")
+    sender = StopSender(key, port or STOP_PORT, "watch")
     try:
         yield _Robots(sender)
     finally:
