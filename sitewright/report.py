@@ -75,11 +75,13 @@ def safety(
 
 
 @report.command("key")
-def make_key(file: Annotated[Path, typer.Argument(metavar="KEY.pem", help="A new file.")]) -> None:
-    """Make a key that signs reports, and print the thumbprint by which others know it."""
-    from site_safety.signing import new_key
+def make_key(file: Annotated[Path, typer.Argument(metavar="KEY.pem", help="A new file, for you alone.")]) -> None:
+    """Make a key that signs reports, its public part for others beside it (.jwk), and print its thumbprint."""
+    from site_safety.signing import canonical, new_key, public
 
-    print(new_key(file).thumbprint())
+    key = new_key(file)
+    file.with_suffix(".jwk").write_bytes(canonical(public(key)) + b"\n")
+    print(key.thumbprint())
 
 
 def _period(day: str | None, week: str | None, timezone: str) -> "Period":

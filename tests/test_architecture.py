@@ -120,7 +120,13 @@ def test_every_option_of_compare_is_explained_in_the_guide() -> None:
     assert not {o for o in options if o.startswith("--") and o not in page}
 
 
-PAGES = ["README", *(f"docs/guide/{name}" for name in ("reading-a-verdict", "progress", "quality", "epochs", "viewer"))]
+PAGES = [
+    "README",
+    *(
+        f"docs/guide/{name}"
+        for name in ("reading-a-verdict", "progress", "quality", "epochs", "viewer", "safety", "reports")
+    ),
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -294,9 +294,12 @@ def test_a_signed_week_goes_from_the_folder_to_a_regulator(
                  "--certificate", own, "--passphrase-file", passphrase, "--timezone", "Asia/Shanghai"]  # fmt: skip
     assert run(["report", "safety", *map(str, arguments)]) == 0
     capsys.readouterr()
-    assert run(["verify", str(pack), "--key", str(key), "--json", str(tmp_path / "answer.json")]) == 0
+    assert (
+        run(["verify", str(pack), "--key", str(key.with_suffix(".jwk")), "--json", str(tmp_path / "answer.json")]) == 0
+    )
     answer = json.loads((tmp_path / "answer.json").read_text())
     assert answer["trusted"]
+    assert "d" not in json.loads(key.with_suffix(".jwk").read_text())
     assert "report.en.pdf is signed by Common Name: Riverside Safety Office" in json.dumps(answer["notes"])
     pack.write_bytes(pack.read_bytes().replace(b"no_helmet", b"no_helmut", 1))
     assert run(["verify", str(pack)]) == 2
