@@ -32,6 +32,7 @@ from robots.stop import Scope
 from robots.tasks import Kind, Task, TaskSpec, TaskState
 from tests.robots.simulated_time import run_simulated
 
+NEEDS_SHARED = False
 WHY = Reason("Measured", "测量")
 ZERO_TASKS, LOAD_S, STOPS, CUTS = 3000, 20, 25, 1000
 

@@ -107,9 +107,9 @@ class Dispatcher:
                 break
         return orders
 
-    def explain(self, sightings: Mapping[str, Sighting], now_s: float) -> Mapping[str, Reason]:
-        """Why each queued task waits."""
-        return {task_id: self._obstacle(self.tasks[task_id], sightings, now_s) for task_id in self._queue}
+    def why(self, task: Task, sightings: Mapping[str, Sighting], now_s: float) -> Reason | None:
+        """Why a queued task waits; None for any other."""
+        return self._obstacle(task, sightings, now_s) if task.state is TaskState.QUEUED else None
 
     def order_of(self, task: Task) -> Order:
         """The order for a held task, as it was given."""

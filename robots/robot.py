@@ -1,4 +1,4 @@
-"""Robot: the small protocol that every robot obeys. One contract suite tests them all (tests/contracts/robot_contract.py).
+"""Robot: the small protocol that every robot obeys. The contract: tests/contracts/robot_contract.py.
 
 A robot may be slow, restart, lose its link or lie. So every call is bounded in time and raises LinkLost rather than
 wait; an order may be sent again at any time, and its work is done once; and a robot moves only while its grant lasts,

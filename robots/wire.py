@@ -12,6 +12,8 @@ from robots.stop import Stop
 from robots.tasks import Kind, Target, Task, TaskSpec
 
 T = TypeVar("T")
+SHOWN = frozenset(("task_id", "kind", "title", "element_ids", "storey", "tolerance_m", "targets_m", "tool", "permits"))
+"""What the API shows of a task's description."""
 MOST_TARGETS = 100_000
 MOST_TEXT = 1_000_000
 
@@ -67,13 +69,12 @@ def read_spec(value: Mapping[str, Any]) -> TaskSpec:
 
 def task_json(task: Task, waits_for: Reason | None = None) -> dict[str, Any]:
     """A RobotTask of the API."""
-    return spec_json(task.spec) | {
+    shown = {name: value for name, value in spec_json(task.spec).items() if name in SHOWN}
+    return shown | {
         "state": task.state.value,
         "robot_id": task.robot_id,
         "waits_for": reason_json(waits_for) if waits_for else None,
         "progress": task.progress,
-        "attempts": task.attempts,
-        "cancelling": task.cancelling,
         "history": [
             {"at": change.at.isoformat(), "state": change.state.value, "reason": reason_json(change.reason)}
             for change in task.history

@@ -69,7 +69,9 @@ class Site:
 
     def why(self, task_id: str) -> str:
         now_s = asyncio.get_running_loop().time()
-        return self.orchestrator.dispatcher.explain(self.orchestrator.sightings, now_s)[task_id].en
+        reason = self.orchestrator.dispatcher.why(self.tasks[task_id], self.orchestrator.sightings, now_s)
+        assert reason
+        return reason.en
 
 
 @asynccontextmanager

@@ -1,0 +1,185 @@
+"""`sitewright robots`: the orchestrator of a site's robots, in a process of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bim.errors import BadInput
+from bim.verdict import Reason
+
+if TYPE_CHECKING:
+    from robots.fleet import Fleet
+    from robots.orchestrator import Orchestrator
+    from robots.robot import Profile, Robot
+
+ASKED = Reason("It was submitted from a file.", "由文件提交。")
+TOKEN = "SITEWRIGHT_TOKEN"  # noqa: S105  the name of the variable
+
+
+def robots(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the journal, the keys and the record.")],
+    fleet: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="The robots and zones of the site.")] = None,
+    simulated: Annotated[int, typer.Option(min=0, help="Add so many simulated rovers.")] = 0,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="Report to this server.")] = None,
+    site: Annotated[str | None, typer.Option(metavar="ID", help="The site on that server.")] = None,
+    tasks: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Take these tasks in first.")] = None,
+    approved_by: Annotated[str | None, typer.Option(metavar="NAME", help="Who approves or releases.")] = None,
+    release: Annotated[str | None, typer.Option(metavar="STOP", help="Release a stop that is latched.")] = None,
+    record: Annotated[bool, typer.Option(help="Record what ROS 2 robots send and are sent, as rosbag2.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Command the robots of a site until stopped. Not a certified safety function: see docs/guide/robots.md."""
+    from robots.fleet import Fleet, read_fleet, simulated_fleet
+
+    if (server is None) != (site is None) or (server and not os.environ.get(TOKEN)):
+        raise BadInput("a server without a site or a token", f"--server, --site and {TOKEN}", "give all three")
+    if release and not approved_by:
+        raise BadInput("a release by nobody", "--approved-by with the name of the person", "say who looked")
+    given = read_fleet(fleet) if fleet else Fleet(())
+    whole = Fleet((*given.robots, *simulated_fleet(simulated).robots), given.zones, given.stop_port, given.connections)
+    if release:
+        return _release(data, whole.stop_port, release, str(approved_by))
+    if not whole.robots:
+        raise BadInput("no robots", "--fleet FILE.yaml or --simulated N", "name the robots")
+    say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
+    return asyncio.run(_run(data, whole, _read_tasks(tasks), approved_by, record, _link_to(server, site), say))
+
+
+def _release(data: Path, port: int, stop_id: str, person: str) -> None:
+    from robots.stop_channel import PERSON_KEY, StopSender
+
+    sender = StopSender(data / PERSON_KEY, port, person)
+    try:
+        sender.release(stop_id, person)
+    finally:
+        sender.close()
+
+
+async def _run(
+    data: Path,
+    fleet: "Fleet",
+    tasks: list[Any],
+    approved_by: str | None,
+    record: bool,
+    link_to: "Callable[[Orchestrator], contextlib.AbstractAsyncContextManager[Callable[[str, Any], None]]]",
+    say: Callable[[str], None],
+) -> None:
+    from robots.orchestrator import Orchestrator
+    from robots.stop import Stop
+    from robots.stop_channel import listen, make_keys
+    from robots.wire import read_spec
+
+    make_keys(data)
+    async with contextlib.AsyncExitStack() as stack:
+        robots = await stack.enter_async_context(_adapters(data, fleet, record))
+        told: list[Callable[[str, Any], None]] = []
+
+        def report(what: str, value: Any) -> None:
+            if isinstance(value, Stop):
+                say(f"stop {value.stop_id}: {_said(value)}")
+            for tell in told:
+                tell(what, value)
+
+        orchestrator = Orchestrator(data, fleet.robots, robots, fleet.zones, report)
+        channel, port = await listen(data, fleet.stop_port, orchestrator.take)
+        stack.callback(channel.close)
+        running = asyncio.create_task(orchestrator.run())
+        stack.push_async_callback(_ended, running)
+        told.append(await stack.enter_async_context(link_to(orchestrator)))
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, running.cancel)
+        for task in tasks:
+            await orchestrator.submit(read_spec(task), ASKED, approved_by)
+        say(f"Commanding {len(robots)} robots; stops on 127.0.0.1:{port}")
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def _ended(running: "asyncio.Task[None]") -> None:
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def _said(stop: Any) -> str:
+    if not stop.latched:
+        return f"released by {stop.released_by}"
+    if stop.escalated:
+        return f"ESCALATED, silent: {', '.join(stop.silent) or 'nobody any more'}"
+    return f"{len(stop.confirmations) - len(stop.silent)} of {len(stop.confirmations)} robots stand; {stop.reason.en}"
+
+
+@contextlib.asynccontextmanager
+async def _adapters(data: Path, fleet: "Fleet", record: bool) -> "AsyncIterator[dict[str, Robot]]":
+    """An adapter a robot; what they share (the ROS node, the record) ends with them."""
+    async with contextlib.AsyncExitStack() as stack:
+        link: Any = None
+        if any(profile.adapter == "ros2" for profile in fleet.robots):
+            from sitewright.ros_link import ros_link
+
+            link = stack.enter_context(ros_link(data, record))
+        robots: dict[str, Robot] = {}
+        for profile in fleet.robots:
+            connection = (fleet.connections or {}).get(profile.robot_id, {})
+            robot = _adapter(profile, dict(connection), data / "robots" / profile.robot_id, link)
+            if hasattr(robot, "__aenter__"):
+                robot = await stack.enter_async_context(robot)
+            robots[profile.robot_id] = robot
+        yield robots
+
+
+def _adapter(profile: "Profile", connection: dict[str, Any], folder: Path, link: Any) -> Any:
+    match profile.adapter:
+        case "ros2":
+            from robots.ros2 import Ros2Robot
+
+            return Ros2Robot(link, profile.robot_id)
+        case "vda5050":
+            from robots.vda5050 import Broker, vehicle_robot
+            from robots.vda5050_messages import Vehicle
+
+            broker = Broker(**_with_secret(connection.pop("broker"), "password"))
+            return vehicle_robot(profile, Vehicle(**connection), broker, folder)
+        case "octoprint":
+            from robots.printer import PrintServer, printer_robot
+
+            gcode = Path(connection.pop("gcode"))
+            return printer_robot(profile, PrintServer(**_with_secret(connection, "api_key")), gcode, folder)
+        case _:
+            from robots.simulated.robot import SimulatedRobot
+
+            return SimulatedRobot(profile, folder / "memory")
+
+
+def _with_secret(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """`NAME_file: PATH` in the fleet file becomes `NAME`: secrets stand in files of their own."""
+    path = values.pop(f"{name}_file", None)
+    return {**values, name: Path(path).read_text(encoding="utf-8").strip()} if path else values
+
+
+def _read_tasks(path: Path | None) -> list[Any]:
+    if path is None:
+        return []
+    try:
+        tasks = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"cannot read {path} ({error})", "a JSON list of tasks", "correct the file") from None
+    if not isinstance(tasks, list):
+        raise BadInput(f"{path} holds no list", "a JSON list of tasks", "correct the file")
+    return tasks
+
+
+def _link_to(
+    server: str | None, site: str | None
+) -> "Callable[[Orchestrator], contextlib.AbstractAsyncContextManager[Callable[[str, Any], None]]]":
+    if server is None:
+        return lambda orchestrator: contextlib.nullcontext(lambda what, value: None)
+    from sitewright.server_link import server_link
+
+    return lambda orchestrator: server_link(orchestrator, f"{server}/api/v1/sites/{site}", os.environ[TOKEN])
