@@ -25,10 +25,12 @@ from sitewright.detect import detect
 from sitewright.epochs import epochs
 from sitewright.hazards import hazards
 from sitewright.label import label
+from sitewright.plan_tasks import tasks
 from sitewright.print_wall import print_wall
 from sitewright.progress import progress
 from sitewright.replay import replay
 from sitewright.report import report
+from sitewright.robots import robots
 from sitewright.serve import serve
 from sitewright.verify import verify
 from sitewright.versions import versions
@@ -252,9 +254,11 @@ def bench(
 
 app.command()(progress)
 app.command()(check)
+app.command()(tasks)
 app.command()(epochs)
 app.command()(serve)
 app.command()(worker)
+app.command()(robots)
 app.command()(verify)
 app.add_typer(report, name="report")
 app.add_typer(hazards, name="hazards")
