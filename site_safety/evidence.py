@@ -67,11 +67,14 @@ def _link(raw: bytes, seq: int) -> Link:
 
 
 class Journal:
-    """A journal on disk. Several processes may append; each line is on the disk before `append` returns."""
+    """A journal on disk. Several processes may append; each line is on the disk before `append` returns.
 
-    def __init__(self, path: Path) -> None:
+    `links` are all of its lines, or only the last one where `keep` is false: who only writes needs no more.
+    """
+
+    def __init__(self, path: Path, *, keep: bool = True) -> None:
         """Open or begin it; what is there is checked. Raises BadInput where it was changed."""
-        self.path = path
+        self.path, self._keep = path, keep
         self.links: list[Link] = []
         self._read_to = 0
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +98,7 @@ class Journal:
             # A line without its end is still being written.
             lines = [raw for raw in file if raw.endswith(b"\n")]
         new = list(read_chain(lines, self.links[-1] if self.links else None))
-        self.links += new
+        self._take(new)
         self._read_to += sum(map(len, lines))
         return new
 
@@ -105,16 +108,21 @@ class Journal:
             fcntl.flock(file, fcntl.LOCK_EX)
             self.refresh()
             last = self.links[-1] if self.links else None
-            new = link(last.hash if last else START, len(self.links), entry)
+            new = link(last.hash, last.seq + 1, entry) if last else link(START, 0, entry)
             content = line(new)
             if len(content) > MAX_LINE_BYTES:
                 raise BadInput(f"an entry of {len(content)} bytes", f"at most {MAX_LINE_BYTES}", "put it in a file")
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        self.links.append(new)
+        self._take([new])
         self._read_to += len(content)
         return new
+
+    def _take(self, new: list[Link]) -> None:
+        self.links += new
+        if not self._keep:
+            del self.links[:-1]
 
 
 # --- Checkpoints ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pathlib import Path
 from site_safety.evidence import EvidenceStore, Journal
 from site_safety.hazards import Deadlines, Deed, Event, Evidence, Hazard, Subject, apply, escalation
 from site_safety.records import from_json, to_json
-from site_safety.reports import SIGN_EVERY, CameraSign
+from site_safety.reports import SIGN_EVERY, SIGN_LOST, CameraSign, Period
 from site_safety.rules_scene import Alarm, Phase
 
 SAME_WITHIN = timedelta(minutes=15)
@@ -30,12 +30,15 @@ class HazardRegister:
         self.journal = Journal(folder / "hazards.jsonl")
         self.evidence = EvidenceStore(folder / "evidence")
         self.hazards: dict[str, Hazard] = {}
+        self._by_key: dict[str, str] = {}
         for link in self.journal.links:
             self._count(from_json(Event, link.entry, f"hazards.jsonl:{link.seq + 1}"))
 
     def _count(self, event: Event) -> Hazard:
         hazard = apply(self.hazards.get(event.hazard_id), event, self.deadlines)
         self.hazards[event.hazard_id] = hazard
+        if event.deed is Deed.REGISTER and hazard.key:
+            self._by_key[hazard.key] = hazard.hazard_id
         return hazard
 
     def record(self, event: Event) -> Hazard:
@@ -77,12 +80,11 @@ class HazardRegister:
         return None
 
     def _known(self, key: str, at: datetime) -> Hazard | None:
-        """The open hazard of this key, unless its condition ended long ago."""
-        for hazard in reversed(self.hazards.values()):
-            if hazard.key == key and hazard.open:
-                ended = hazard.cleared_at
-                return hazard if ended is None or at - ended <= SAME_WITHIN else None
-        return None
+        """The last hazard of this key, where it is open and its condition did not end long ago."""
+        hazard = self.hazards.get(self._by_key.get(key, ""))
+        if hazard is None or not hazard.open:
+            return None
+        return hazard if hazard.cleared_at is None or at - hazard.cleared_at <= SAME_WITHIN else None
 
     def escalate(self, now: datetime) -> list[Hazard]:
         """Escalate what is overdue; returns those."""
@@ -105,16 +107,35 @@ def hazard_id(subject: Subject, at: datetime, by: str) -> str:
 
 
 class CameraLog:
-    """What the watcher says of its cameras, in `folder/cameras.jsonl`: each change of state, and a word a minute."""
+    """What the watcher says of its cameras: each change of state, and a word a minute; a journal a month."""
 
     def __init__(self, folder: Path) -> None:
-        """Open or begin the log."""
-        self.journal = Journal(folder / "cameras.jsonl")
+        """Begin or go on in a folder."""
+        self._folder = folder
+        self._journal: Journal | None = None
         self._last: dict[str, CameraSign] = {}
 
     def tell(self, sign: CameraSign) -> None:
         """Write a word down, unless the last one says the same and is not a minute old."""
         last = self._last.get(sign.camera_id)
         if last is None or last.state != sign.state or sign.at - last.at >= SIGN_EVERY or sign.at < last.at:
-            self.journal.append(to_json(sign))
+            self._of_month(sign.at).append(to_json(sign))
             self._last[sign.camera_id] = sign
+
+    def _of_month(self, at: datetime) -> Journal:
+        path = self._folder / f"cameras-{at:%Y-%m}.jsonl"
+        if self._journal is None or self._journal.path != path:
+            self._journal = Journal(path, keep=False)
+        return self._journal
+
+
+def camera_signs(folder: Path, period: Period) -> tuple[CameraSign, ...]:
+    """What the watcher said of its cameras in a period, and in the minutes before it that still count."""
+    start = period.start - SIGN_LOST
+    files = [
+        file
+        for file in sorted(folder.glob("cameras-*.jsonl"))
+        if f"{start:%Y-%m}" <= file.stem[8:] <= f"{period.end:%Y-%m}"
+    ]
+    signs = (from_json(CameraSign, link.entry, file.name) for file in files for link in Journal(file).links)
+    return tuple(sign for sign in signs if start <= sign.at < period.end)

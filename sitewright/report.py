@@ -42,6 +42,7 @@ def safety(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Report hazards, cameras and robot stops of a day or a week."""
+    from site_safety.register import camera_signs
     from site_safety.report_pack import Inputs, report_of, until
     from site_safety.report_pages import pdf as pages
     from site_safety.reports import Site, report_json
@@ -55,7 +56,7 @@ def safety(
         raise BadInput("--pack without --key", "the key that signs", "make one with sitewright report key KEY.pem")
     signer = read_key(key) if key else None
     period = _period(day, week, timezone)
-    signs = _signs(data)
+    signs = camera_signs(data, period)
     inputs = Inputs(period, Site(site, site_name or site), __version__, timezone, signs, _stops(stops))
     journal = until(_journal(data, "hazards.jsonl").links, period)
     found = report_of(inputs, journal)
@@ -102,15 +103,6 @@ def _journal(data: Path, name: str) -> "Journal":
     if not (data / name).is_file():
         raise BadInput(f"no {name} in {data}", "the folder that sitewright watch keeps", "correct --data")
     return Journal(data / name)
-
-
-def _signs(data: Path) -> Any:
-    from site_safety.records import from_json
-    from site_safety.reports import CameraSign
-
-    if not (data / "cameras.jsonl").is_file():
-        return ()
-    return tuple(from_json(CameraSign, link.entry, "cameras.jsonl") for link in _journal(data, "cameras.jsonl").links)
 
 
 def _stops(path: Path | None) -> "tuple[Stop, ...]":

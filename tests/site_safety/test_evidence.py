@@ -92,6 +92,16 @@ def test_several_processes_write_one_chain(tmp_path: Path) -> None:
         assert [each["number"] for each in entries if each["name"] == name] == list(range(20))
 
 
+def test_who_only_writes_keeps_only_the_last_line(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", keep=False)
+    for number in range(5):
+        journal.append(number)
+    written(tmp_path)
+    journal.append(5)
+    assert len(journal.links) == 1
+    assert [each.entry for each in Journal(journal.path).links][-2:] == [{"number": 3, "text": "临边"}, 5]
+
+
 def test_a_journal_that_was_written_anew_contradicts_its_checkpoints(tmp_path: Path) -> None:
     key, links = new_key(tmp_path / "key.pem"), _chain()
     token = checkpoint("hazards", links[-1], NOW, key)

@@ -21,7 +21,7 @@ from bim.verdict import Reason
 from site_safety.evidence import checkpoint
 from site_safety.hazards import Deed, Event, HazardState, Level, Source, Subject
 from site_safety.records import from_json, to_json
-from site_safety.register import CameraLog, HazardRegister
+from site_safety.register import CameraLog, HazardRegister, camera_signs
 from site_safety.report_pack import Content, Inputs, archive, build, manifest
 from site_safety.report_pages import pdf
 from site_safety.report_words import WORDS
@@ -108,6 +108,15 @@ def test_every_figure_leads_to_the_hazards_that_it_counts(folder: Path) -> None:
     assert (camera.live_s, camera.blind_s) == (45 * 60, 14 * 60 + 180)
     assert camera.live_s + camera.blind_s + camera.unknown_s == 24 * 3600
     assert found.stops[0].confirmed_s is None
+
+
+def test_the_cameras_of_a_day_are_those_that_the_watcher_told_of_then(folder: Path) -> None:
+    signs = camera_signs(folder, day_of(DAY))
+    assert {sign.state for sign in signs} == {"live", "dark"}
+    assert len(signs) == 60
+    assert camera_signs(folder, day_of(DAY + timedelta(days=1))) == ()
+    found = summarise(events(folder), day_of(DAY), SITE, version=VERSION, signs=signs)
+    assert (found.cameras[0].live_s, found.cameras[0].blind_s) == (45 * 60, 14 * 60 + 180)
 
 
 def test_a_report_shows_hazards_as_they_stood_at_its_end(folder: Path) -> None:
