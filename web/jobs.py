@@ -16,11 +16,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, or_, select
 
 from bim.errors import SitewrightError
-from web.database import reading, writing
+from web.database import writing
 from web.tables import Job, now
 from web.trail import tell
 
-LEASE = timedelta(seconds=30)
 BACK_OFF_S = 5.0
 OPEN = ("queued", "running")
 
@@ -37,7 +36,7 @@ def enqueue(session: Session, site_id: str, task: str, payload: dict[str, Any], 
     return job
 
 
-def claim(engine: Engine, worker: str, attempts: int) -> Job | None:
+def claim(engine: Engine, worker: str, lease: timedelta, attempts: int) -> Job | None:
     """Take the job that waits longest. One that killed its workers `attempts` times fails instead."""
     with writing(engine) as session:
         at = now()
@@ -56,16 +55,16 @@ def claim(engine: Engine, worker: str, attempts: int) -> Job | None:
             _settle(session, job, "failed", _gave_up(job))
         else:
             job.state, job.attempts, job.worker = "running", job.attempts + 1, worker
-            job.lease_until, job.share, job.step, job.error = at + LEASE, 0.0, "", None
+            job.lease_until, job.share, job.step, job.error = at + lease, 0.0, "", None
             told(session, job)
         session.commit()
         return job
 
 
-def renew(engine: Engine, job: Job) -> None:
+def renew(engine: Engine, job: Job, lease: timedelta) -> None:
     """Keep a job that is being worked on. Raises LostLease."""
     with writing(engine) as session:
-        _held(session, job).lease_until = now() + LEASE
+        _held(session, job).lease_until = now() + lease
         session.commit()
 
 
@@ -98,13 +97,6 @@ def fail(engine: Engine, job: Job, error: dict[str, str], retry_in_s: float | No
             held.state, held.due_at, held.error = "queued", now() + timedelta(seconds=retry_in_s), error
             told(session, held)
         session.commit()
-
-
-def is_ours(engine: Engine, job: Job) -> bool:
-    """Whether this claim of a job still counts."""
-    with reading(engine) as session:
-        held = session.get(Job, (job.site_id, job.id))
-        return bool(held and held.state == "running" and held.fence == job.fence and not held.cancel_asked)
 
 
 def drop(engine: Engine, job: Job) -> None:

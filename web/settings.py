@@ -37,6 +37,9 @@ class ServerSettings(BaseModel):
     upload_gib: PositiveFloat = Field(default=64.0, description="Largest file that is taken, in GiB.")
     body_mib: PositiveFloat = Field(default=8.0, description="Largest request that is no upload, in MiB.")
     job_attempts: PositiveInt = Field(default=3, description="How often a job is tried when its worker dies.")
+    lease_s: PositiveFloat = Field(
+        default=30.0, description="How long a job stays with a worker that gives no sign of life, in seconds."
+    )
     webhook_private_networks: bool = Field(
         default=False, description="Whether webhooks may go to private addresses; true only on a closed network."
     )

@@ -148,11 +148,12 @@ class ApiToken(Row, table=True):
 class Audit(Row, table=True):
     """One change: who, when, what, from what to what. Never changed, never removed by the server."""
 
+    __table_args__ = (Index("audit_of_site", "site_id", "id"),)
     audited: ClassVar[bool] = False
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     at: datetime = Field(default_factory=now, sa_type=UtcTime)
-    site_id: str | None = Field(default=None, index=True)
+    site_id: str | None = None
     actor: str
     actor_name: str
     verb: str
@@ -164,10 +165,11 @@ class Audit(Row, table=True):
 class Event(Row, table=True):
     """What the stream tells; ids grow in the order of commits."""
 
+    __table_args__ = (Index("event_of_site", "site_id", "id"),)
     audited: ClassVar[bool] = False
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
-    site_id: str = Field(foreign_key="site.id", ondelete="CASCADE", index=True)
+    site_id: str = Field(foreign_key="site.id", ondelete="CASCADE")
     at: datetime = Field(default_factory=now, sa_type=UtcTime)
     name: str
     data: Document = Field(sa_type=Json)

@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,8 +51,9 @@ class TryLater(Exception):
 Task = Callable[[Work], None]
 
 
-def _tasks() -> Mapping[str, Task]:
-    """Imported when a worker needs them: the server itself stays light."""
+@cache
+def tasks() -> Mapping[str, Task]:
+    """What there is to do. Imported when a worker needs them: the server itself stays light."""
     from web import work_archive, work_building, work_programme, work_viewer, work_webhooks
 
     return MappingProxyType({
@@ -72,7 +74,7 @@ def do(job: Job, engine: Engine, settings: ServerSettings, limits: Limits, cache
     try:
         with tempfile.TemporaryDirectory(prefix="sitewright-job-") as folder:
             work = Work(job, engine, Files(settings.files), settings, limits, cache, Path(folder))
-            _tasks()[job.task](work)
+            tasks()[job.task](work)
     except jobs.LostLease:
         return
     except TryLater as later:

@@ -15,6 +15,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,10 +26,10 @@ from web import jobs
 from web.database import open_database
 from web.settings import ServerSettings
 from web.tables import Job
-from web.work import do
+from web.work import do, tasks
 
-LOOK_S, RENEW_EVERY = 1.0, 5
-"""How often a worker looks after its child, and at which of these looks it renews the lease."""
+LOOK_S, LOOKS_A_LEASE = 1.0, 5
+"""How often a worker looks after its child, at least; and how many times while a lease lasts."""
 IDLE_S = 0.3
 DIED = {"en": "its process died; it is tried again", "zh": "处理进程中断；将重试"}
 FAULT = {"en": "a fault in Sitewright; the worker's log has it", "zh": "程序内部错误；详见处理进程日志"}
@@ -37,11 +38,12 @@ FAULT = {"en": "a fault in Sitewright; the worker's log has it", "zh": "程序�
 def work(settings: ServerSettings, limits: Limits, cache: Path, wait: Callable[[float], bool]) -> None:
     """Work until `wait(seconds)` says that it is time to end. A database that is away is waited for."""
     engine, name = open_database(settings.database), f"{socket.gethostname()}:{os.getpid()}"
-    ends = False
+    lease, ends = timedelta(seconds=settings.lease_s), False
+    tasks()  # imported before the fork: no child has to do it again
     while not ends:
         job = None
         with contextlib.suppress(Exception):
-            job = jobs.claim(engine, name, settings.job_attempts)
+            job = jobs.claim(engine, name, lease, settings.job_attempts)
         if job is None:
             ends = wait(IDLE_S)
         elif job.state == "running":
@@ -57,11 +59,10 @@ def look_after(
     child = os.fork()
     if child == 0:
         _child(parent, job, settings, limits, cache)
-    ended, looks = os.pidfd_open(child), 0
+    ended, lease = os.pidfd_open(child), timedelta(seconds=settings.lease_s)
     try:
-        while not select.select([ended], [], [], LOOK_S)[0]:
-            looks += 1
-            if not _keep(engine, job, looks) or wait(0.0):
+        while not select.select([ended], [], [], min(LOOK_S, settings.lease_s / LOOKS_A_LEASE))[0]:
+            if not _keep(engine, job, lease) or wait(0.0):
                 os.kill(child, signal.SIGKILL)
     finally:
         os.close(ended)
@@ -71,12 +72,11 @@ def look_after(
     return wait(0.0)
 
 
-def _keep(engine: Engine, job: Job, looks: int) -> bool:
-    """Whether the job is still ours; its lease is renewed now and then. A database that is away changes nothing."""
+def _keep(engine: Engine, job: Job, lease: timedelta) -> bool:
+    """Renew the lease; whether the job is still ours. A database that is away for a while changes nothing."""
     try:
-        if looks % RENEW_EVERY == 0:
-            jobs.renew(engine, job)
-        return jobs.is_ours(engine, job)
+        jobs.renew(engine, job, lease)
+        return True
     except jobs.LostLease:
         return False
     except Exception:

@@ -117,8 +117,15 @@ def _comparison(access: Access, row: Comparison) -> ComparisonOut:
     job = access.session.get(Job, (row.site_id, row.job_id))
     assert job
     values = row.model_dump(include={"name", "at", "tolerance_m", "is_done", "registration", "totals", "assumptions"})
-    return ComparisonOut(comparison_id=row.id, scan_ids=row.scans, version_ids=row.versions, job=job_out(job),
-                         files=[kind for kind in get_args(FileKind) if kind in row.files], **values, **stored(row))  # fmt: skip
+    return ComparisonOut(
+        comparison_id=row.id,
+        scan_ids=row.scans,
+        version_ids=row.versions,
+        job=job_out(job),
+        files=[kind for kind in get_args(FileKind) if kind in row.files],
+        **values,
+        **stored(row),
+    )
 
 
 # --- Jobs -------------------------------------------------------------------------------------------------------------

@@ -180,8 +180,8 @@ def _add_photo(access: Access, content: bytes, taken_at: AwareDatetime, ref: str
     media_type, clean = checked_picture(io.BytesIO(content))
     if access.session.get(Photo, (access.site_id, ref)):
         raise conflict("already-there", "a photo with this id exists", "该编号的照片已存在")
-    body: dict[str, Any] = {"taken_at": taken_at.isoformat(), "author": access.actor.name, "caption": "", "element_ids": [],
-            "storey": "", "place_m": None, "marks": []}  # fmt: skip
+    about = {"taken_at": taken_at.isoformat(), "author": access.actor.name, "caption": "", "storey": ""}
+    body: dict[str, Any] = about | {"element_ids": [], "place_m": None, "marks": []}
     sha256 = access.server.files.keep_bytes(clean)
     return _photo(put(access, Photo, ref, body, "", sha256=sha256, media_type=media_type))
 
