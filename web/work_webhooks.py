@@ -24,6 +24,10 @@ from web.work import TryLater, Work
 
 TIMEOUT_S = 10.0
 PATIENCE_S = 30.0
+CARRIERS = tuple(
+    map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+)
+"""IPv6 addresses that carry an IPv4 address, which could be any: mapped, NAT64, 6to4, Teredo."""
 
 
 def deliver(work: Work) -> None:
@@ -74,8 +78,9 @@ def pinned(url: str, *, private: bool) -> tuple[str, dict[str, Any]]:
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
-    return address.is_global and inner.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in CARRIERS):
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _not_taken(work: Work, why: str) -> TryLater:
