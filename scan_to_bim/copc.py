@@ -21,7 +21,8 @@ from bim.isolation import Limits, isolated
 from scan_to_bim.clouds import SCAN_LIMITS, open_cloud
 from scan_to_bim.clouds_source import BLOCK_POINTS, PointBlock
 
-NODE_POINTS = 20_000
+NODE_POINTS, FEW_POINTS = 30_000, 3_000
+"""A node holds about so many; a child with few is taken in by its parent, because every node is a request."""
 IN_MEMORY_POINTS = 2_000_000
 DEEPEST = 16
 """So many points in a cube of a 65,536th of the scan are the same point."""
@@ -156,11 +157,14 @@ class _Octree:
                 self.grow(_child(key, i), child)
 
     def _grow_in_memory(self, key: Key, shuffled: Points) -> None:
-        is_leaf = len(shuffled) <= NODE_POINTS or key[0] == DEEPEST
-        kept, rest = (shuffled, shuffled[:0]) if is_leaf else (shuffled[:NODE_POINTS], shuffled[NODE_POINTS:])
-        self._write(key, kept)
-        for i, points in enumerate(self._split(key, rest)):
-            if len(points):
+        if len(shuffled) <= NODE_POINTS or key[0] == DEEPEST:
+            self._write(key, shuffled)
+            return
+        parts = self._split(key, shuffled[NODE_POINTS:])
+        few = [points for points in parts if len(points) <= FEW_POINTS]
+        self._write(key, np.concatenate([shuffled[:NODE_POINTS], *few]))
+        for i, points in enumerate(parts):
+            if len(points) > FEW_POINTS:
                 self._grow_in_memory(_child(key, i), points)
 
     def _split(self, key: Key, points: Points) -> list[Points]:
@@ -170,8 +174,6 @@ class _Octree:
         return [points[child == i] for i in range(8)]
 
     def _write(self, key: Key, points: Points) -> None:
-        if not len(points):
-            return
         records = np.zeros(len(points), RECORD)
         records["xyz"], records["station"], records["returns"] = points["xyz"], points["station"], ONE_OF_ONE
         content = np.frombuffer(records.tobytes(), np.int8)

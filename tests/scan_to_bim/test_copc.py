@@ -50,7 +50,7 @@ def test_a_node_holds_points_of_its_own_cube_and_no_more_than_a_viewer_wants(
     write_copc(scan[0], tmp_path / "out.copc.laz")
     reader = copclib.FileReader(str(tmp_path / "out.copc.laz"))
     info, nodes = reader.copc_config.copc_info, reader.GetAllNodes()
-    assert len(nodes) > 5
+    assert len(nodes) > 3
     for node in nodes:
         points = reader.GetPoints(node)
         xyz = np.stack([points.x, points.y, points.z], axis=1)
@@ -58,7 +58,7 @@ def test_a_node_holds_points_of_its_own_cube_and_no_more_than_a_viewer_wants(
         low = np.array([info.center_x, info.center_y, info.center_z]) - info.halfsize
         low = low + side * np.array([node.key.x, node.key.y, node.key.z])
         assert ((xyz >= low - SCALE_M) & (xyz <= low + side + SCALE_M)).all()
-        assert len(xyz) <= 1.1 * copc.NODE_POINTS
+        assert 0 < len(xyz) <= 1.1 * copc.NODE_POINTS + 7 * copc.FEW_POINTS
     assert {int(i) for i in laspy.read(tmp_path / "out.copc.laz").point_source_id} == {1, 2}
 
 

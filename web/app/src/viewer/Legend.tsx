@@ -15,9 +15,11 @@ export function Legend({ model, hidden, onToggle }: Props) {
         <li key={entry.key}>
           <button type="button" aria-pressed={!hidden.has(entry.key)} onClick={() => onToggle(entry.key)}>
             <Swatch id={patternId(`legend-${entry.key}`)} look={entry} />
-            <span className="vw-mark" aria-hidden="true">
-              {entry.mark}
-            </span>
+            {entry.mark && (
+              <span className="vw-mark" aria-hidden="true">
+                {entry.mark}
+              </span>
+            )}
             {words.classes[entry.key as keyof typeof words.classes]}
             <b>{model.counts.get(entry.key)}</b>
           </button>

@@ -53,7 +53,7 @@ function Views({ pack, ...props }: ViewProps & { pack: Pack }) {
   const seen = useCallback((now: Eye) => setEye((old) => (old && near(old, now) ? old : now)), [])
   const planned = usePlanStorey(pack, storey, selected)
   return (
-    <div className={`vw vw-${panes}`}>
+    <div className={`vw vw-show-${panes}`}>
       <Bar
         {...{ pack, mode, storey, day, dates, cut_m, panes, scans, shownScans }}
         onMode={(next) => {

@@ -44,14 +44,14 @@ const SLIGHT_M = 0.03
 const LARGE_M = 0.06
 
 const TRADE: Record<string, Look> = {
-  ground: look('#8a6d4b', 'level', 'G'),
-  structure: look('#3d6fb4', 'plain', 'S'),
-  walls: look('#e0b23c', 'diagonal', 'W'),
-  openings: look('#56b4e9', 'upright', 'O'),
-  finishes: look('#9ad0a0', 'dotted', 'F'),
-  services: look('#d55e00', 'crossed', 'M'),
-  furniture: look('#b89ad0', 'checked', 'U'),
-  other: look('#b7c0ca', 'plain', '·'),
+  ground: look('#8a6d4b', 'level', ''),
+  structure: look('#3d6fb4', 'plain', ''),
+  walls: look('#e0b23c', 'diagonal', ''),
+  openings: look('#56b4e9', 'upright', ''),
+  finishes: look('#9ad0a0', 'dotted', ''),
+  services: look('#d55e00', 'crossed', ''),
+  furniture: look('#b89ad0', 'checked', ''),
+  other: look('#b7c0ca', 'sparse', ''),
 }
 
 const CONFIDENCE: Record<string, Look> = {
