@@ -1,167 +1,113 @@
-"""What the robots do, told to the server; what people ask of them there, told to the orchestrator.
+"""How robots and cameras report to a server: an outbox on the disk, sent in order, each message exactly once.
 
-The server may be away for any time: of each task, robot and stop the newest word is kept and sent when it is back, and
-at each start everything that is not over is told again from the journal. Each word says all of its subject, so that
-saying it twice changes nothing. Stops that people request at the server come this way; those of watchers never do.
+    link = ServerLink("https://site.example:8420", "site-id", token, Path("robots-data"))
+    link.report("POST", "robots/states", [state])     never waits for the network
+    link.send()                                       as often as one likes; returns how many still wait
+    for command in link.commands(): …                 what people said, from where the last run stopped
+
+Nobody's safety may depend on it: a stop never takes this way.
 """
 
-import asyncio
-import contextlib
 import json
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from bim.errors import SitewrightError
-from bim.verdict import Reason
-from robots.orchestrator import Orchestrator
-from robots.roster import Sighting
-from robots.stop import Scope, Stop
-from robots.tasks import OVER, Task
-from robots.wire import reason_json, state_json, stop_json, task_json
+from bim.errors import BadInput
+from sitewright.settings import TOKEN
 
-SEND_EVERY_S = 0.5
-RETRY_S = 2.0
 TIMEOUT_S = 10.0
-STATES_AT_ONCE = 1000
-SAME_IN_PATH = ("stop_id", "released_by", "released_at")
-log = logging.getLogger(__name__)
+COMMANDS = ("robot_task.", "stop.", "hazard.", "zone.")
+REFUSED = (400, 404, 409, 410, 413, 415, 422)
+"""Answers that sending again would not change: the message is put aside, for a person to look at."""
 
 
-@contextlib.asynccontextmanager
-async def server_link(orchestrator: Orchestrator, url: str, token: str) -> AsyncIterator[Callable[[str, Any], None]]:
-    """What to call with each change. `url` is that of the site in the API."""
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S) as client:
-        link = ServerLink(orchestrator, client, url)
-        jobs = [asyncio.create_task(link.send()), asyncio.create_task(link.listen())]
-        try:
-            yield link.tell
-        finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+@dataclass(frozen=True)
+class Command:
+    """Something that the server tells: an event's name and data."""
+
+    name: str
+    data: dict[str, Any]
 
 
 class ServerLink:
-    """The words that wait, and the commands that come."""
+    """One program's link to one site of a server. `folder` holds its outbox and the last event that it heard."""
 
-    def __init__(self, orchestrator: Orchestrator, client: httpx.AsyncClient, url: str) -> None:
-        self._orchestrator, self._client, self._url = orchestrator, client, url
-        self._waiting: dict[str, Any] = {}
-        for task in orchestrator.dispatcher.tasks.values():
-            if task.state not in OVER:
-                self.tell("task", task)
-        for stop in orchestrator.stopping.stops.values():
-            self.tell("stop", stop)
-
-    def tell(self, what: str, value: Any) -> None:
-        """Keep the newest word on a subject until it is sent."""
-        match value:
-            case Task():
-                self._waiting[f"robot-tasks/{value.spec.task_id}"] = value
-            case Stop():
-                self._waiting[f"stop/{value.stop_id}"] = value
-            case Sighting():
-                self._waiting[f"robots/{value.state.robot_id}"] = value
-
-    async def send(self) -> None:
-        """Again and again; what fails is kept, what the server refuses is logged and dropped."""
-        while True:
-            await asyncio.sleep(SEND_EVERY_S)
-            words, self._waiting = self._waiting, {}
-            sent: set[str] = set()
-            try:
-                await self._send_states(words, sent)
-                for path, value in words.items():
-                    if path not in sent:
-                        await self._post("PUT", path, self._body(value))
-                        sent.add(path)
-            except httpx.HTTPError as error:
-                log.info("the server is away: %s", type(error).__name__)
-                self._waiting = {path: v for path, v in words.items() if path not in sent} | self._waiting
-                await asyncio.sleep(RETRY_S)
-
-    async def listen(self) -> None:
-        """Commands of people, as server-sent events."""
-        newest = ""
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                headers = {"Last-Event-ID": newest} if newest else {}
-                timeout = httpx.Timeout(TIMEOUT_S, read=60.0)
-                async with self._client.stream(
-                    "GET", f"{self._url}/events", headers=headers, timeout=timeout
-                ) as events:
-                    events.raise_for_status()
-                    async for name, data, number in _events(events):
-                        await self._obey(name, data)
-                        newest = number or newest
-            await asyncio.sleep(RETRY_S)
-
-    async def _send_states(self, words: Mapping[str, Any], sent: set[str]) -> None:
-        paths = [path for path, value in words.items() if isinstance(value, Sighting)][:STATES_AT_ONCE]
-        if paths:
-            await self._post("POST", "robots/states", [self._body(words[path]) for path in paths])
-            sent.update(paths)
-
-    async def _post(self, method: str, path: str, body: Any) -> None:
-        answer = await self._client.request(method, f"{self._url}/{path}", json=body)
-        if answer.is_server_error or answer.status_code in (401, 429):
-            answer.raise_for_status()
-        if answer.is_client_error:
-            log.warning("the server refused %s: %s", path, answer.text[:200])
-
-    def _body(self, value: Any) -> dict[str, Any]:
-        if isinstance(value, Task):
-            sightings, now_s = self._orchestrator.sightings, asyncio.get_running_loop().time()
-            return task_json(value, self._orchestrator.dispatcher.why(value, sightings, now_s))
-        if isinstance(value, Stop):
-            return {name: v for name, v in stop_json(value).items() if name not in SAME_IN_PATH}
-        dispatcher, state = self._orchestrator.dispatcher, value.state
-        profile = dispatcher.fleet[state.robot_id]
-        body = state_json(
-            state,
-            name=profile.name,
-            kind=profile.kind,
-            adapter=profile.adapter,
-            zones=dispatcher.world.allocation.of(state.robot_id),
+    def __init__(self, address: str, site_id: str, token: str, folder: Path) -> None:
+        self._outbox, self._heard = folder / "outbox", folder / "last-event"
+        self._outbox.mkdir(parents=True, exist_ok=True)
+        self._number = max((int(path.stem) for path in self._outbox.glob("*.json")), default=0)
+        self._client = httpx.Client(
+            base_url=f"{address.rstrip('/')}/api/v1/sites/{site_id}/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_S,
         )
-        return body | {"errors": body["errors"] + ([reason_json(value.distrust)] if value.distrust else [])}
 
-    async def _obey(self, name: str, data: Mapping[str, Any]) -> None:
-        """One command. One that comes too late is no longer possible, and is logged."""
-        orchestrator, by = self._orchestrator, str(data.get("by") or "server")
-        try:
-            match name:
-                case "robot_task.approved":
-                    await orchestrator.approve(data["task_id"], by)
-                case "robot_task.cancelled":
-                    await orchestrator.cancel(data["task_id"], by)
-                case "robot_task.paused":
-                    await orchestrator.pause(data["task_id"], by)
-                case "robot_task.resumed":
-                    await orchestrator.resume(data["task_id"], by)
-                case "stop.requested":
-                    reason = Reason(data["reason"]["en"], data["reason"]["zh"])
-                    scope, requested_by = Scope(data["scope"]), data["requested_by"]
-                    orchestrator.stopping.request(data["stop_id"], scope, data["ref"] or "", reason, requested_by)
-                case "stop.released":
-                    orchestrator.stopping.release(data["stop_id"], data["released_by"])
-        except (SitewrightError, KeyError, TypeError, ValueError) as error:
-            log.warning("%s was not obeyed: %s", name, error)
+    def report(self, method: str, path: str, body: Any) -> None:
+        """Put a message into the outbox; when this returns, it is on the disk."""
+        self._number += 1
+        message = {"method": method, "path": path, "body": body, "key": str(uuid.uuid4())}
+        _write(self._outbox / f"{self._number:012}.json", json.dumps(message, ensure_ascii=False))
+
+    def send(self) -> int:
+        """Send what waits, oldest first, as far as the server can be reached. Returns how many messages still wait."""
+        waiting = sorted(self._outbox.glob("*.json"))
+        for place, path in enumerate(waiting):
+            message = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                answer = self._client.request(message["method"], message["path"], json=message["body"],
+                                              headers={"Idempotency-Key": message["key"]})  # fmt: skip
+            except httpx.HTTPError:
+                return len(waiting) - place
+            if answer.status_code in REFUSED:
+                path.rename(path.with_suffix(".refused"))
+            elif answer.is_success:
+                path.unlink()
+            else:
+                return len(waiting) - place
+        return 0
+
+    def commands(self) -> Iterator[Command]:
+        """What people said; ends when the connection does. A command counts as heard when the next is asked for."""
+        last = self._heard.read_text(encoding="utf-8") if self._heard.exists() else "0"
+        timeout = httpx.Timeout(TIMEOUT_S, read=4 * TIMEOUT_S)
+        with self._client.stream("GET", "events", headers={"Last-Event-ID": last}, timeout=timeout) as stream:
+            stream.raise_for_status()
+            for number, command in _events(stream.iter_lines()):
+                if command.name.startswith(COMMANDS):
+                    yield command
+                _write(self._heard, number)
 
 
-async def _events(answer: httpx.Response) -> AsyncIterator[tuple[str, Mapping[str, Any], str]]:
-    """Name, data and id of each server-sent event (WHATWG HTML, 9.2)."""
-    fields: dict[str, str] = {}
-    async for line in answer.aiter_lines():
-        name, _, value = line.partition(":")
-        if line:
-            fields[name] = fields["data"] + value if name == "data" and "data" in fields else value.removeprefix(" ")
-            continue
-        with contextlib.suppress(ValueError):
-            data = json.loads(fields.get("data", ""))
-            if isinstance(data, dict):
-                yield fields.get("event", ""), data, fields.get("id", "")
-        fields = {}
+def _events(lines: Iterator[str]) -> Iterator[tuple[str, Command]]:
+    event: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(": ")
+        if key in ("id", "event", "data"):
+            event[key] = value
+        elif not line and "data" in event:
+            yield event["id"], Command(event["event"], json.loads(event["data"]))
+            event = {}
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, and on the disk."""
+    staged = path.with_suffix(".part")
+    with staged.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)
+
+
+def read_token(path: Path | None) -> str:
+    """The token of a file, else that of the environment; never of the command line. Raises BadInput for none."""
+    token = path.read_text(encoding="utf-8").strip() if path else os.environ.get(TOKEN, "")
+    if not token.startswith("swt_"):
+        raise BadInput("no API token", f"one in a file or in {TOKEN}", "make one in the app under Settings")
+    return token

@@ -42,6 +42,11 @@ class Crowd:
         """A program that may do everything that programs may, on one site."""
         return Caller(self._client, {"Authorization": f"Bearer {self.tokens[site_id]}"})
 
+    def send(self, **request: object) -> httpx.Response:
+        """A request as it stands."""
+        self._client.cookies.clear()
+        return self._client.request(**request)  # type: ignore[arg-type]
+
     def _add(self, who: str, site_id: str | None, role: Role | None, *, is_admin: bool = False) -> None:
         secret = new_secret()
         with writing(self.server.engine) as session:
