@@ -1,7 +1,9 @@
 """A task that the model calls for, and why."""
 
+import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from bim.frames import FloatArray
 from bim.verdict import Reason
 from robots.task_rules import TaskRules
 from robots.tasks import Kind, Target, TaskSpec
+
+MOST_SUBJECT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def proposal(
     """A task by the rules of its kind. The same kind and subject are the same task in every run."""
     rule = rules.kinds[kind]
     spec = TaskSpec(
-        task_id=f"{kind}-{subject}",
+        task_id=_task_id(kind, subject),
         kind=kind,
         title=title,
         targets=tuple(targets),
@@ -54,6 +58,15 @@ def proposal(
         payload=json.dumps(payload, sort_keys=True) if payload else "",
     )
     return Proposal(spec, why)
+
+
+def _task_id(kind: Kind, subject: str) -> str:
+    """A name that fits into an address, of at most 64 characters; what it had to drop is told by a digest."""
+    spaced = subject.replace(" ", "-")
+    plain = re.sub(r"[^A-Za-z0-9_$.-]", "", spaced)
+    if plain != spaced or len(plain) > MOST_SUBJECT:
+        plain = f"{plain[: MOST_SUBJECT - 9]}-{hashlib.sha256(subject.encode()).hexdigest()[:8]}"
+    return f"{kind}-{plain}"
 
 
 def target(point: FloatArray, towards: FloatArray | None = None) -> Target:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import ifcopenshell
 import ifcopenshell.guid
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bim.ifc_authoring import Author
 from bim.rays import RayCaster
 from bim.setting_out import GridLine, read_grid
-from bim.verdict import State
+from bim.verdict import Reason, State
 from robots.from_model import approved_by_rule, orphaned, propose_tasks
 from robots.navigation import distances_m, storey_maps
-from robots.proposal import Proposal
+from robots.proposal import Proposal, proposal
 from robots.rework import unproven
 from robots.robot import Profile
 from robots.scanning import EYE_M
@@ -275,8 +278,8 @@ def test_a_task_waits_until_a_scan_has_verified_what_it_needs() -> None:
 
 def test_a_task_waits_for_its_permit() -> None:
     where, drill = site(FLOOR, CEILING, PIPE, pipe=State.ABSENT), crew("drill", {Kind.DRILL}, {"drill"})
-    assert planned(where, drill)[1] == {"drill-hangers pipe": "the permit drilling is not given"}
-    assert planned(where, drill, permits={"drilling"})[0] == {"drill-hangers pipe": "drill"}
+    assert planned(where, drill)[1] == {"drill-hangers-pipe": "the permit drilling is not given"}
+    assert planned(where, drill, permits={"drilling"})[0] == {"drill-hangers-pipe": "drill"}
 
 
 def test_a_place_behind_a_wall_without_a_door_is_said_to_be_out_of_reach() -> None:
@@ -290,6 +293,16 @@ def test_the_scan_that_closes_a_rework_is_planned_after_it() -> None:
     where = site(FLOOR, *SPLIT, left=Seen(State.DISPLACED, (0.03, 0.0, 0.0)))
     arm, scanner = crew("arm", {Kind.REWORK}, {"manipulator"}), crew("eye", {Kind.SCAN}, {"lidar"})
     both, _ = planned(where, arm, scanner)
-    assert both == {"rework-left": "arm", "scan-after rework-left": "eye"}
+    assert both == {"rework-left": "arm", "scan-after-rework-left": "eye"}
     _, waits = planned(where, scanner)
-    assert waits["scan-after rework-left"] == "it follows rework-left, which waits"
+    assert waits["scan-after-rework-left"] == "it follows rework-left, which waits"
+
+
+@given(subject=st.text(max_size=80))
+def test_the_name_of_a_task_fits_into_an_address_and_tells_subjects_apart(subject: str) -> None:
+    so = Reason("So.", "如此。")
+    made, other = (
+        proposal(TaskRules(), Kind.SCAN, each, so, so, []).spec.task_id for each in (subject, f"{subject}二")
+    )
+    assert re.fullmatch(r"[A-Za-z0-9_$.:-]{1,64}", made)
+    assert made != other
