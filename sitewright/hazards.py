@@ -9,6 +9,7 @@ import typer
 
 from bim.errors import BadInput
 from scan_to_bim.report.words import Language
+from sitewright.margin import margin
 
 if TYPE_CHECKING:
     from site_safety.hazards import Evidence, Hazard
@@ -174,6 +175,9 @@ def tidy(
     signed = key is not None and _sign_end(data, register, key, now)
     if not quiet:
         print(f"{len(overdue)} escalated, {len(removed)} pieces of evidence removed, {int(signed)} checkpoints signed")
+
+
+hazards.command()(margin)
 
 
 # --- What they share --------------------------------------------------------------------------------------------------

@@ -91,6 +91,22 @@ def test_mistakes_are_told_in_one_line(
     assert message in capsys.readouterr().err
 
 
+def test_a_zone_is_held_against_what_was_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measured = tmp_path / "latencies.json"
+    measured.write_text(json.dumps([0.3] * 98 + [0.5] * 2))
+
+    def held(distance: float) -> int:
+        machine = ["--speed", "1.0", "--brake", "1.0", "--error", "0.2", "--latencies", str(measured)]
+        return run(["hazards", "margin", "--distance", str(distance), *machine])
+
+    assert held(5.0) == 0
+    assert "5.00 m suffice; 4.92 m are needed" in capsys.readouterr().out
+    assert held(4.0) == 4
+    assert "make it 4.92 m, or let the machine go no faster than" in capsys.readouterr().err
+    measured.write_text("[0.3]")
+    assert held(5.0) == 2
+
+
 def test_what_is_no_deed_is_refused_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert did(tmp_path, "sensors", "--file", windy(tmp_path)) == 0
     before = len(Journal(tmp_path / "hazards.jsonl").links)
