@@ -161,13 +161,13 @@ class Orchestrator:
         self._report("state", sighting)
 
     async def _grant(self) -> None:
-        """Leave to move for every robot that is trusted and that no stop names."""
+        """Leave to move for every robot that is heard and trusted, and that no stop names."""
         number = self._epoch << 32
         while True:
             number += 1
             for robot_id, robot in self._robots.items():
                 sighting = self.sightings.get(robot_id)
-                if sighting and not sighting.distrust and not self.stopping.names(robot_id):
+                if sighting and sighting.present(self._now_s()) and not self.stopping.names(robot_id):
                     with suppress(LinkLost):
                         await robot.grant(Grant(number, self.dispatcher.world.allocation.of(robot_id)))
             await asyncio.sleep(GRANT_EVERY_S)

@@ -6,6 +6,7 @@ of its own.
 """
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -47,6 +48,9 @@ def prepare_environment() -> None:
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
 
 
+log = logging.getLogger(__name__)
+
+
 class RosLink:
     """A node and the thread that it spins in. Made and closed in the asyncio loop that its robots are used in."""
 
@@ -62,7 +66,12 @@ class RosLink:
         self._stop_publisher = self.node.create_publisher(StopRequest, "/site/stop", STOP_QOS)
         self._stops: dict[tuple[str, bool], set[str]] = {}
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
-        self._thread.start()
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to listen. rclpy must not see an entity that is half made: make all robots before."""
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def call_soon(self, function: Callable[..., None], *args: Any) -> None:
         """Run in the asyncio loop; from any thread."""
@@ -95,16 +104,21 @@ class RosLink:
 
     def close(self) -> None:
         """End the thread and leave the network."""
+        self._closed = True
         self.executor.shutdown()
         rclpy.try_shutdown(context=self._context)
-        self._thread.join(CALL_S)
+        if self._thread.is_alive():
+            self._thread.join(CALL_S)
         self.node.destroy_node()
 
     def _spin(self) -> None:
-        try:
-            self.executor.spin()
-        except ExternalShutdownException:
-            return
+        while not self._closed:
+            try:
+                self.executor.spin()
+            except ExternalShutdownException:
+                return
+            except Exception:
+                log.exception("a message of ROS 2 could not be handled")
 
     def _publish_stops(self) -> None:
         stops, self._stops = self._stops, {}
@@ -127,7 +141,7 @@ class Ros2Robot:
         self._action = ActionClient(node, ExecuteTask, f"{self._base}/execute_task")
         self._command = node.create_client(CommandTask, f"{self._base}/command_task")
         self._grants = node.create_publisher(ZoneGrant, f"{self._base}/grant", GRANT_QOS)
-        self._states = node.create_subscription(StateMessage, f"{self._base}/state", self._receive, STATE_QOS)
+        node.create_subscription(StateMessage, f"{self._base}/state", self._receive, STATE_QOS)
 
     @property
     def robot_id(self) -> str:
@@ -136,6 +150,7 @@ class Ros2Robot:
 
     async def states(self) -> AsyncIterator[RobotState]:
         """Its states as they come; a slow reader skips to the newest."""
+        self._link.start()
         told: RobotState | None = None
         while True:
             news = self._news
@@ -191,12 +206,7 @@ class Ros2Robot:
         await self._until(lambda state: stop_id not in state.stops)
 
     async def close(self) -> None:
-        """Its grant ends by itself."""
-        node = self._link.node
-        self._action.destroy()
-        node.destroy_client(self._command)
-        node.destroy_publisher(self._grants)
-        node.destroy_subscription(self._states)
+        """Its grant ends by itself; its names leave the network with the link."""
 
     # --- Within ------------------------------------------------------------------------------------------------------
 
