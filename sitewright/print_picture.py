@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 FORMATS = (".svg", ".png", ".pdf")
 BEAD, STOP, LINTEL, LIMIT = "#2b6ca3", "#d4107a", "#e0a021", "#b00020"
-SHOWN_LAYERS = 60
-"""In elevation; more are thinned evenly."""
 
 
 def picture_bytes(plan: "PrintPlan", suffix: str) -> bytes:
@@ -66,20 +64,25 @@ def _plan_view(axes: Any, plan: "PrintPlan") -> None:
 
 def _elevation(axes: Any, plan: "PrintPlan") -> None:
     """Every layer seen across the print's long side; lintels in their place."""
+    from matplotlib.collections import PolyCollection
+
     everything = np.concatenate([run for layer in plan.layers for run in layer.runs])
     axis = np.linalg.svd(everything - everything.mean(axis=0), full_matrices=False)[2][0]
     axis = axis * np.sign(axis[np.argmax(np.abs(axis))])
-    shown = sorted(set(np.linspace(0, len(plan.layers) - 1, SHOWN_LAYERS).round().astype(int).tolist()))
-    for n in shown:
-        layer = plan.layers[n]
+    bars = []
+    for layer in plan.layers:
+        low_m, high_m = layer.top_m - layer.height_m, layer.top_m
         for piece in layer.section.geoms:
             along = np.asarray(piece.exterior.coords) @ axis
-            axes.plot([along.min(), along.max()], 2 * [layer.top_m], color=BEAD, linewidth=1.2, solid_capstyle="butt")
+            left, right = along.min(), along.max()
+            bars.append([(left, low_m), (right, low_m), (right, high_m), (left, high_m)])
+    axes.add_collection(PolyCollection(bars, facecolor="#cfe0ee", edgecolor=BEAD, linewidth=0.3))
     for bed in plan.lintels:
         along = np.asarray(bed.footprint.exterior.coords) @ axis
         axes.fill_between([along.min(), along.max()], bed.low_m, bed.high_m, color=LINTEL)
         middle = (0.5 * (along.min() + along.max()), 0.5 * (bed.low_m + bed.high_m))
         axes.text(*middle, bed.name, ha="center", va="center", fontsize=8)
+    axes.autoscale_view()
     axes.set(aspect="equal", xlabel="m", ylabel="z  m")
 
 

@@ -12,6 +12,7 @@ from scan_to_bim.report.words import Language
 if TYPE_CHECKING:
     from bim.frames import FloatArray
     from robots.printer_plan import PrintPlan
+    from robots.slicer_scan import LayerVerdict
 
 
 def print_wall(
@@ -24,25 +25,33 @@ def print_wall(
     place: Annotated[
         str | None, typer.Option(metavar="X,Y,Z,DEGREES", help="The machine's origin and x axis in the site frame.")
     ] = None,
+    scan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A scan of a fresh layer, in the site frame; with --layer.")
+    ] = None,
+    layer: Annotated[int | None, typer.Option(min=1, help="The layer that was scanned, counted from below.")] = None,
+    tolerance_mm: Annotated[float, typer.Option(min=0.1, help="Allowed deviation of a scanned layer.")] = 10.0,
     gcode: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the job as G-code.")] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it: SVG, PNG or PDF.")] = None,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write its layers and times.")] = None,
     language: Annotated[Language | None, typer.Option(help="Language of the reasons.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Slice walls for a concrete printer. Exit code 4 when the profile does not allow it; the reasons are printed."""
+    """Slice walls for a concrete printer. Exit code 4 when the profile does not allow it, or a layer is off."""
     from bim.ifc import read_building
     from robots.gcode import gcode as code_of
     from robots.printer_plan import bodies
     from robots.printer_profiles import read_profile
     from robots.slicer import plan_print
     from sitewright.cli import _check_files
+    from sitewright.print_layer import scanned_layer, verdict_json
     from sitewright.print_picture import picture_bytes
     from sitewright.progress_outputs import write_whole
     from sitewright.settings import load_settings
 
     settings = load_settings()
-    _check_files([model], [gcode, picture, json])
+    if (scan is None) != (layer is None):
+        raise BadInput("--scan and --layer come together", "both or neither", "say which layer was scanned")
+    _check_files([model, *([scan] if scan else [])], [gcode, picture, json])
     building = read_building([model], settings.cache, settings.limits)
     plan = plan_print(
         bodies(building, tuple(elements)),
@@ -50,13 +59,16 @@ def print_wall(
         lintels=bodies(building, tuple(lintels or ())),
         T_machine_site=placed(place) if place else None,
     )
-    files = {} if json is None else {json: json_text.dumps(as_json(plan), ensure_ascii=False, indent=1).encode()}
+    verdict = scanned_layer(scan, plan, layer, tolerance_mm / 1000, settings.limits) if scan and layer else None
+    answer = as_json(plan) | ({"scanned": verdict_json(layer, verdict)} if layer and verdict else {})
+    files = {} if json is None else {json: json_text.dumps(answer, ensure_ascii=False, indent=1).encode()}
     if picture:
         files[picture] = picture_bytes(plan, picture.suffix)
     if gcode and not plan.refusals:
         files[gcode] = code_of(plan).encode()
     write_whole(files)
-    reasons = [getattr(reason, language or settings.language) for reason in plan.refusals]
+    spoken = language or settings.language
+    reasons = [getattr(reason, spoken) for reason in plan.refusals]
     if reasons:
         raise LimitExceeded(
             " ".join(reasons).rstrip(".。"),
@@ -64,7 +76,9 @@ def print_wall(
             "change the walls or the profile",
         )
     if not quiet:
-        _show(plan, language or settings.language)
+        _show(plan, spoken)
+    if verdict:
+        _tell(verdict, spoken, quiet)
 
 
 def placed(text: str) -> "FloatArray":
@@ -107,6 +121,16 @@ def as_json(plan: "PrintPlan") -> dict[str, Any]:
             for layer in plan.layers
         ],
     }
+
+
+def _tell(verdict: "LayerVerdict", language: Language, quiet: bool) -> None:
+    from bim.verdict import State
+
+    reason = getattr(verdict.reason, language)
+    if verdict.state is State.DISPLACED:
+        raise LimitExceeded(reason.rstrip(".。"), "a layer within its tolerance", "look at it before the next one")
+    if not quiet:
+        print(f"  {reason}")
 
 
 def _show(plan: "PrintPlan", language: Language) -> None:

@@ -124,7 +124,17 @@ PAGES = [
     "README",
     *(
         f"docs/guide/{name}"
-        for name in ("reading-a-verdict", "progress", "quality", "epochs", "viewer", "safety", "reports")
+        for name in (
+            "reading-a-verdict",
+            "progress",
+            "quality",
+            "epochs",
+            "viewer",
+            "safety",
+            "reports",
+            "printing",
+            "adapters",
+        )
     ),
 ]
 
