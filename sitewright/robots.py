@@ -170,6 +170,8 @@ def _read_tasks(path: Path | None) -> list[Any]:
         tasks = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"cannot read {path} ({error})", "a JSON list of tasks", "correct the file") from None
+    if isinstance(tasks, dict):  # what `sitewright tasks --json` writes
+        tasks = tasks.get("tasks")
     if not isinstance(tasks, list):
         raise BadInput(f"{path} holds no list", "a JSON list of tasks", "correct the file")
     return tasks
@@ -180,6 +182,6 @@ def _link_to(
 ) -> "Callable[[Orchestrator], contextlib.AbstractAsyncContextManager[Callable[[str, Any], None]]]":
     if server is None:
         return lambda orchestrator: contextlib.nullcontext(lambda what, value: None)
-    from sitewright.server_link import server_link
+    from sitewright.robots_link import robots_link
 
-    return lambda orchestrator: server_link(orchestrator, f"{server}/api/v1/sites/{site}", os.environ[TOKEN])
+    return lambda orchestrator: robots_link(orchestrator, f"{server}/api/v1/sites/{site}", os.environ[TOKEN])

@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("sitewright", deadline=None)
+hypothesis.settings.load_profile("sitewright")
 
 SHARED = Path(os.environ.get("SITEWRIGHT_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 

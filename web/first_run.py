@@ -1,4 +1,4 @@
-"""The first administrator, and one-time links for who sits at the server."""
+"""The first administrator, one-time links for who sits at the server, and tokens for what starts beside it."""
 
 from datetime import timedelta
 
@@ -7,6 +7,8 @@ from sqlmodel import Session, col, delete, select
 
 from web.database import writing
 from web.routes.people import new_link
+from web.routes.signing_in import new_token
+from web.schemas import TokenIn
 from web.tables import Link, Person
 
 
@@ -27,6 +29,15 @@ def sign_in_link(engine: Engine, person_id: str, lasts: timedelta) -> str:
         path = _kept(session, person_id, lasts)
         session.commit()
         return path
+
+
+def token_for(engine: Engine, person_id: str, wanted: TokenIn) -> str:
+    """The key of a new API token, for a program that starts beside the server."""
+    with writing(engine) as session:
+        token, key = new_token(person_id, wanted)
+        session.add(token)
+        session.commit()
+        return key
 
 
 def _kept(session: Session, person_id: str | None, lasts: timedelta) -> str:

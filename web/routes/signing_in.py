@@ -134,17 +134,23 @@ def make_token(access: SignedInAs, wanted: TokenIn) -> NewToken:
         raise forbidden(f"a person; no token may {', '.join(sorted(refused))}")
     if wanted.site_id and wanted.site_id not in {site.id for site, _ in sites_of(access.session, access.actor)}:
         raise not_found(f"site {wanted.site_id}")
+    token, key = new_token(access.actor.person.id, wanted)
+    access.session.add(token)
+    return NewToken(**_token(token).model_dump(), token=key)
+
+
+def new_token(person_id: str, wanted: TokenIn) -> tuple[ApiToken, str]:
+    """A token to be stored, and the key to be shown once."""
     secret = new_secret().replace("_", "-")
     token = ApiToken(
         secret_hash=digest(secret),
         name=wanted.name,
-        person_id=access.actor.person.id,
+        person_id=person_id,
         site_id=wanted.site_id,
         scopes=sorted(set(wanted.scopes)),
         expires_at=wanted.expires_at,
     )
-    access.session.add(token)
-    return NewToken(**_token(token).model_dump(), token=f"{TOKEN_PREFIX}_{token.id}_{secret}")
+    return token, f"{TOKEN_PREFIX}_{token.id}_{secret}"
 
 
 @router.delete("/tokens/{token_id}", status_code=204)
