@@ -217,7 +217,8 @@ def test_watch_runs_a_sites_cameras_and_writes_down_their_states(tmp_path: Path)
     cameras = site_files(tmp_path)
     data = tmp_path / "data"
     assert run(["watch", str(cameras), "--data", str(data), "--seconds", "3", "--quiet"]) == 0
-    states = [json.loads(line)["entry"]["state"] for line in next(data.glob("cameras-*.jsonl")).read_text().splitlines()]
+    (log,) = data.glob("cameras-*.jsonl")
+    states = [json.loads(line)["entry"]["state"] for line in log.read_text().splitlines()]
     assert states[-1] == "live"
 
 
