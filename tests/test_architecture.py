@@ -134,6 +134,7 @@ PAGES = [
             "reports",
             "printing",
             "adapters",
+            "cameras",
         )
     ),
 ]
