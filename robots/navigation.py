@@ -92,14 +92,14 @@ def _storey_map(site: SiteState, storey: Storey, solid: BoolArray, floors: Looki
     corners = site.building.mesh.corners[solid[site.building.mesh.element]]
     blocked = np.zeros(shape, bool)
     for height_m in CUTS_M:
-        _mark(blocked, _outline(corners, storey.elevation_m + height_m), low)
+        _mark(blocked, outline(corners, storey.elevation_m + height_m), low)
     floor = _floor(floors, storey.elevation_m, low, blocked.shape)
     # Edges of the floor are kept as far away from as walls.
     free = CELL_M * distance_transform_edt(~blocked & floor) > radius_m
     return StoreyMap(storey.name, storey.elevation_m, low, floor, free, label(free, np.ones((3, 3)))[0])
 
 
-def _outline(corners: FloatArray, height_m: float) -> FloatArray:
+def outline(corners: FloatArray, height_m: float) -> FloatArray:
     """Segments (S, 2, 2) in which triangles meet a level."""
     above = corners[..., 2] > height_m
     crossing = corners[above.any(axis=1) & ~above.all(axis=1)]
@@ -153,6 +153,21 @@ def distances_m(maps: Sequence[StoreyMap], places: Sequence[Place]) -> FloatArra
             found = dijkstra(_graph(each.free), directed=False, indices=starts)
             metres[np.ix_(mine, mine)] = CELL_M * found[of][:, cells]
     return metres
+
+
+def way(storey: StoreyMap, start: tuple[int, int], goal: tuple[int, int]) -> FloatArray | None:
+    """Middles (W, 2) of the cells of the shortest way between two free cells, None where there is none."""
+    a, b = (int(np.ravel_multi_index(cell, storey.free.shape)) for cell in (start, goal))
+    length, before = dijkstra(_graph(storey.free), directed=False, indices=a, return_predecessors=True)
+    if not np.isfinite(length[b]):
+        return None
+    cells = [b]
+    while cells[-1] != a:
+        cells.append(int(before[cells[-1]]))
+    found: FloatArray = storey.low_m + CELL_M * (
+        np.column_stack(np.unravel_index(cells[::-1], storey.free.shape)) + 0.5
+    )
+    return found
 
 
 def _graph(free: BoolArray) -> coo_array:

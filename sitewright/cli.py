@@ -32,6 +32,7 @@ from sitewright.replay import replay
 from sitewright.report import report
 from sitewright.robots import robots
 from sitewright.serve import serve
+from sitewright.site_simulation import simulate
 from sitewright.verify import verify
 from sitewright.versions import versions
 from sitewright.watch import watch
@@ -187,7 +188,10 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help="Programme of works: what the verdicts mean for it, at --date.")
     ] = None,
     date: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM-DD", help="The day of the scan; goes into every report, and --schedule needs it.")
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM-DD", help="The day of the scan; goes into every report, and --schedule needs it."
+        ),
     ] = None,
     max_displaced: Annotated[
         int | None, typer.Option(min=0, help="End with exit code 4 when more elements than this are displaced.")
@@ -255,6 +259,7 @@ def bench(
 app.command()(progress)
 app.command()(check)
 app.command()(tasks)
+app.command()(simulate)
 app.command()(epochs)
 app.command()(serve)
 app.command()(worker)

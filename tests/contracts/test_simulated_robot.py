@@ -8,9 +8,9 @@ from typing import Any
 
 from robots.robot import Profile, Robot
 from robots.simulated.robot import SimulatedRobot
+from robots.simulated.site_time import run_simulated
 from robots.tasks import Kind, TaskSpec
 from tests.contracts.robot_contract import Rig, RobotContract, spec
-from tests.robots.simulated_time import run_simulated
 
 ROVER = Profile("r1", "Rover 1", "rover", "simulated", frozenset({"marker"}), frozenset(Kind), certified_stop=True)
 

@@ -16,10 +16,10 @@ from robots.journal import Journal
 from robots.orchestrator import Orchestrator
 from robots.robot import Mode, Profile
 from robots.simulated.robot import SimulatedRobot
+from robots.simulated.site_time import run_simulated
 from robots.stop import Scope
 from robots.tasks import HELD, Kind, Target, TaskSpec, TaskState
 from robots.zones import Zone
-from tests.robots.simulated_time import run_simulated
 
 WHY = Reason("It is due.", "已到期。")
 DANGER = Reason("A person is near.", "附近有人。")

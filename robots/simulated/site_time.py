@@ -14,6 +14,7 @@ class _Jumping(selectors.DefaultSelector):
     loop: "SimulatedTimeLoop"
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready now; nothing ready means that the time passes."""
         ready = super().select(0 if timeout is not None else None)
         if not ready and timeout:
             self.loop.now_s += timeout
@@ -21,6 +22,8 @@ class _Jumping(selectors.DefaultSelector):
 
 
 class SimulatedTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop that lives in simulated seconds."""
+
     def __init__(self) -> None:
         self.now_s = 0.0
         selector = _Jumping()
@@ -28,6 +31,7 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
 
     def time(self) -> float:
+        """Seconds since the simulation began."""
         return self.now_s
 
     def run_in_executor(self, executor: Any, function: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]
