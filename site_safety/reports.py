@@ -180,7 +180,21 @@ def summarise(
 ) -> SafetyReport:
     """The report of a period. Events after its end do not count."""
     known = replay((event for event in events if event.at < period.end), deadlines)
-    hazards = [h for h in known.values() if h.open or h.opened_at >= period.start or period.holds(h.closed_at)]
+    return report_on(known.values(), period, site, version=version, timezone=timezone, signs=signs, stops=stops)
+
+
+def report_on(
+    known: Iterable[Hazard],
+    period: Period,
+    site: Site,
+    *,
+    version: str,
+    timezone: str = "UTC",
+    signs: Iterable[CameraSign] = (),
+    stops: Iterable[Stop] = (),
+) -> SafetyReport:
+    """The report of a period, from hazards as they stood at its end."""
+    hazards = [h for h in known if h.open or h.opened_at >= period.start or period.holds(h.closed_at)]
     opened = [hazard for hazard in hazards if period.holds(hazard.opened_at)]
     is_open = [hazard for hazard in hazards if hazard.open]
     stopped = [stop for stop in stops if period.holds(stop.requested_at)]
