@@ -81,7 +81,7 @@ def work_through(server: Server, walls: tuple[Path, list[str]], folder: Path) ->
         session.add(Current(site_id="here", comparison_id="second", global_id=walls[1][0], state="displaced",
                             completion_low=0.0, completion_high=1.0, confidence=0.99))  # fmt: skip
         session.commit()
-    while job := claim(server.engine, "worker", attempts=1):
+    while job := claim(server.engine, "worker", timedelta(minutes=1), attempts=1):
         do(job, server.engine, server.settings, SCAN_LIMITS, folder / "cache")
 
 

@@ -55,8 +55,8 @@ const TRADE: Record<string, Look> = {
 }
 
 const CONFIDENCE: Record<string, Look> = {
-  sure: look('#1b5e8a', 'plain', '●'),
-  likely: look('#4f9ac4', 'level', '◕'),
+  sure: look('#2f7fb8', 'plain', '●'),
+  likely: look('#6fb0d6', 'level', '◕'),
   fair: look('#a9cfe4', 'diagonal', '◑'),
   doubtful: look('#f5a70a', 'crossed', '!'),
   none: look('#c8ced6', 'dotted', '?', HAZE),
