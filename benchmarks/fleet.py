@@ -28,9 +28,9 @@ from robots.robot import LEASE_S, Grant, Mode, Order, Profile
 from robots.roster import Sighting
 from robots.simulated.processes import own_domain, ros_environment, start_robot
 from robots.simulated.robot import SimulatedRobot
+from robots.simulated.site_time import run_simulated
 from robots.stop import Scope
 from robots.tasks import Kind, Task, TaskSpec, TaskState
-from tests.robots.simulated_time import run_simulated
 
 NEEDS_SHARED = False
 WHY = Reason("Measured", "测量")
