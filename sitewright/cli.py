@@ -20,6 +20,7 @@ from bim.errors import BadInput, LimitExceeded, SitewrightError
 from scan_to_bim.report.words import Language
 from sitewright import __version__
 from sitewright.calibrate import calibrate
+from sitewright.certificate import certificate
 from sitewright.check import check
 from sitewright.detect import detect
 from sitewright.epochs import epochs
@@ -263,6 +264,7 @@ app.command()(simulate)
 app.command()(epochs)
 app.command()(serve)
 app.command()(worker)
+app.command()(certificate)
 app.command()(robots)
 app.command()(verify)
 app.add_typer(report, name="report")

@@ -140,6 +140,7 @@ PAGES = [
             "adapters",
             "cameras",
             "robots",
+            "server",
         )
     ),
 ]
