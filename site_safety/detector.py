@@ -57,7 +57,7 @@ class OnnxDetector:
         height, width = picture.shape[:2]
         fitted = self._family.fit(picture, self._network.input_shape)
         raw = self._family.decode(self._network.run(fitted.pixels), fitted)
-        kept = _thinned(raw.clipped(width, height).above(least_score))
+        kept = _thinned(raw.above(least_score).clipped(width, height))
         return tuple(
             Detection(kind, (x1, y1, x2, y2), score)
             for kind, (x1, y1, x2, y2), score in zip(kept.kinds, kept.xyxy.tolist(), kept.scores.tolist(), strict=True)
@@ -69,6 +69,7 @@ def load_detector(model: Path | None = None) -> Detector:
 
     Raises BadInput for a file that is no such model.
     """
+    cv2.setNumThreads(1)
     network = open_network(model) if model else shipped(DEFAULT_MODEL)
     for family in FAMILIES:
         if family.suits(network):

@@ -17,9 +17,8 @@ import onnxruntime
 from bim.arrays import Payload
 from bim.errors import BadInput
 from bim.isolation import GIB, Limits, isolated
+from site_safety.tracks import Picture as Picture
 
-Picture = npt.NDArray[np.uint8]
-"""(H, W, 3), blue green red."""
 Floats = npt.NDArray[np.float32]
 Shape = tuple[int | str, ...]
 """Dimensions; a name stands for one that is free."""

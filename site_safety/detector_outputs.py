@@ -47,15 +47,14 @@ class Raw:
         return Raw(self.xyxy[index], self.scores[index], tuple(self.kinds[i] for i in index))
 
     def above(self, score: float) -> "Raw":
-        """Those that score more and have an area."""
-        sides = self.xyxy[:, 2:] - self.xyxy[:, :2]
-        return self.taken(np.flatnonzero((self.scores > score) & (sides > 0.0).all(axis=1)))
+        """Those that score more; what a broken model calls infinite is no box."""
+        return self.taken(np.flatnonzero((self.scores > score) & np.isfinite(self.xyxy).all(axis=1)))
 
     def clipped(self, width: int, height: int) -> "Raw":
-        """Boxes cut off at the picture's edges; what a broken model calls infinite is no box."""
-        finite = np.flatnonzero(np.isfinite(self.xyxy).all(axis=1) & np.isfinite(self.scores))
-        inside = np.clip(self.xyxy[finite], 0.0, [width, height, width, height])
-        return Raw(inside, self.scores[finite], tuple(self.kinds[i] for i in finite))
+        """Boxes cut off at the picture's edges; those that have no area in it are left out."""
+        inside = Raw(np.clip(self.xyxy, 0.0, [width, height, width, height]), self.scores, self.kinds)
+        sides = inside.xyxy[:, 2:] - inside.xyxy[:, :2]
+        return inside.taken(np.flatnonzero((sides > 0.0).all(axis=1)))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ class PeopleFinder:
     """A detector and the equipment heads, for pictures one by one."""
 
     def __init__(self, model: Path | None, heads: Path | None, limits: Limits) -> None:
-        cv2.setNumThreads(1)
         self._detector = load_detector(model)
         self._judge = EquipmentJudge(heads)
         self._limits = limits

@@ -24,7 +24,7 @@ import numpy as np
 
 from bim.errors import BadInput
 from site_safety.cameras import Source
-from site_safety.detector_models import Picture
+from site_safety.tracks import Picture
 
 WIDEST_PX, LARGEST_BYTES = 1280, 1280 * 1280 * 3
 """Larger pictures are made smaller where they are decoded."""

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import cv2
-import httpx
 import numpy as np
 
 from site_safety.cameras import Source
-from site_safety.detector_models import Picture
 from site_safety.streams import LARGEST_BYTES, WIDEST_PX
+from site_safety.tracks import Picture
 
 Alive = Callable[[], None]
 Pictures = Iterator[tuple[Picture, float]]
@@ -54,6 +53,8 @@ def _video(source: Source, fps: float, at_own_speed: bool, is_file: bool, alive:
 
 def _mjpeg(source: Source, alive: Alive) -> Pictures:
     """JPEG pictures one after another in an answer without end; no redirect is followed."""
+    import httpx  # Most cameras speak RTSP, and each has a process of its own.
+
     login = httpx.DigestAuth(source.user, source.password) if source.user else None
     try:
         with httpx.stream("GET", source.address, auth=login, timeout=5.0, follow_redirects=False) as answer:

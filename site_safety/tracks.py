@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from bim.verdict import Vector
 
+Picture = npt.NDArray[np.uint8]
+"""(H, W, 3), blue green red."""
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the full picture; y grows downwards."""
 

@@ -126,7 +126,7 @@ def test_what_a_broken_model_calls_infinite_is_no_box() -> None:
     fitted = Fitted(np.zeros((1, 3, 416, 416), dtype=np.float32), (1.0, 1.0))
     answer = np.full((1, 3549, 85), np.inf, dtype=np.float32)
     with np.errstate(all="ignore"):
-        assert decode_yolox([answer], fitted).clipped(416, 416).above(0.0).kinds == ()
+        assert decode_yolox([answer], fitted).above(0.0).clipped(416, 416).kinds == ()
 
 
 # --- Model files ----------------------------------------------------------------------------------------------------
