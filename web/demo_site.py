@@ -88,6 +88,7 @@ def _add_building(session: Session, files: Files, site: DemoFiles) -> None:
                             tolerance_m=0.015, job_id="")  # fmt: skip
     comparison.job_id = enqueue(session, SITE_ID, "compare", {"comparison_id": comparison.id}).id
     session.add(comparison)
+    enqueue(session, SITE_ID, "copc", {"scan_id": scan.id})
 
 
 def _file(files: Files, path: Path) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def read_model(work: Work) -> None:
             row.storeys = [asdict(storey) for storey in building.storeys]
             model.current = row.id
             session.execute(insert(ModelElement), [_element(row, each) for each in building.elements])
-            enqueue(session, row.site_id, "pack", {})
+            # Due with this job: before comparisons that were asked for in the meantime.
+            enqueue(session, row.site_id, "pack", {}).due_at = job.due_at
         job.result = {"elements": len(building.elements)}
 
 
