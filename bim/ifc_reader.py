@@ -34,8 +34,8 @@ def read_model(path: str) -> Payload:
     tessellator = Tessellator(model, text, unit_m)
     elements, notes = physical_elements(model)
     shapes, failed = _shapes(tessellator, elements)
-    storeys = _storeys(model, tessellator, unit_m)
-    homes, systems = _parents(model), _systems(model)
+    storeys = storeys_of(model, tessellator, unit_m)
+    homes, systems = parents_of(model), _systems(model)
     kept = [elements[index] for index, _ in shapes]
     found = georeference(model, unit_m)
     return {
@@ -51,7 +51,7 @@ def read_model(path: str) -> Payload:
         "global_ids": [each.GlobalId for each in kept],
         "classes": [each.is_a() for each in kept],
         "names": [each.Name or "" for each in kept],
-        "element_storeys": [_storey_of(each.id(), homes, storeys) for each in kept],
+        "element_storeys": [storey_of(each.id(), homes, storeys) for each in kept],
         "predefined_types": [get_predefined_type(each) or "" for each in kept],
         "systems": [systems.get(each.id()) for each in kept],
         **_mesh([surface for _, surface in shapes]),
@@ -205,7 +205,7 @@ def _area_and_volume(surface: Surface) -> tuple[float, float]:
 # --- Where elements belong --------------------------------------------------------------------------------------------
 
 
-def _storeys(model: ifcopenshell.file, tessellator: Tessellator, unit_m: float) -> dict[int, tuple[str, str, float]]:
+def storeys_of(model: ifcopenshell.file, tessellator: Tessellator, unit_m: float) -> dict[int, tuple[str, str, float]]:
     """GlobalId, name and elevation in metres of each storey by its STEP id, the lowest first."""
     found = {}
     for storey in model.by_type("IfcBuildingStorey"):
@@ -225,7 +225,7 @@ def _storeys(model: ifcopenshell.file, tessellator: Tessellator, unit_m: float) 
     return dict(sorted(distinct.items(), key=lambda item: (item[1][2], item[1][0])))
 
 
-def _parents(model: ifcopenshell.file) -> dict[int, int]:
+def parents_of(model: ifcopenshell.file) -> dict[int, int]:
     """What each object stands in, is a part of, fills or cuts, by STEP ids; the first of these that is given."""
     relations = (
         ("IfcRelContainedInSpatialStructure", "RelatedElements", "RelatingStructure"),
@@ -243,7 +243,8 @@ def _parents(model: ifcopenshell.file) -> dict[int, int]:
     return parents
 
 
-def _storey_of(step_id: int, parents: dict[int, int], storeys: dict[int, tuple[str, str, float]]) -> str:
+def storey_of(step_id: int, parents: dict[int, int], storeys: dict[int, tuple[str, str, float]]) -> str:
+    """The name of the storey that an object belongs to, through whatever it stands in; empty for none."""
     seen = set()
     while step_id not in storeys:
         seen.add(step_id)

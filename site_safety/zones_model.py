@@ -1,4 +1,4 @@
-"""Where the model and the last comparison say that somebody may fall: the edges of floors without anything along them.
+"""Zones from the model: its spaces, and where it and the last comparison say that somebody may fall.
 
 A floor's edge is unprotected where the ground beyond it is deep and no wall, railing or window stands along it: in the
 model where there is no comparison, as built where there is one. What the comparison could not see protects nobody.
@@ -7,6 +7,8 @@ JGJ 80-2016 (4.1) and OSHA 29 CFR 1926.501: guard from 2 m (1.8 m) of fall; a ra
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -16,6 +18,9 @@ from bim.model import Building
 from bim.verdict import Reason, State, Vector
 from site_safety.hazards import Level, Source, Subject
 from site_safety.zones import Flags, Point, Zone, ZoneKind
+
+if TYPE_CHECKING:
+    from bim.ifc_spaces import Space
 
 FLOORS = frozenset({"IfcSlab", "IfcSlabStandardCase", "IfcSlabElementedCase", "IfcRoof"})
 GUARDS = frozenset({
@@ -72,6 +77,23 @@ def edge_zones(edges: Sequence[OpenEdge], rules: EdgeRules | None = None) -> tup
     """A zone along each edge, inside the floor and as far beyond."""
     width_m = (rules or EdgeRules()).width_m
     return tuple(_zone(edge, number, width_m) for number, edge in enumerate(edges))
+
+
+def space_zones(spaces: "Sequence[Space]", pattern: str, kind: ZoneKind) -> tuple[Zone, ...]:
+    """A zone a space whose name fits a pattern with * and ?, such as "*shaft*"; case does not count."""
+    fits = [space for space in spaces if fnmatchcase(space.name.lower(), pattern.lower())]
+    return tuple(
+        Zone(
+            f"space-{space.global_id}",
+            space.name,
+            kind,
+            space.storey or None,
+            space.outline_m,
+            space.low_m,
+            space.high_m,
+        )
+        for space in fits
+    )
 
 
 def edge_hazards(edges: Sequence[OpenEdge]) -> tuple[Subject, ...]:

@@ -109,6 +109,35 @@ def scan(
 
 
 @hazards.command()
+def spaces(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.ifc", help="A model with spaces.")],
+    zones: Annotated[Path, typer.Option(metavar="FILE", help="Write the zones as JSON.")],
+    match: Annotated[
+        str, typer.Option(metavar="NAME", help="Which spaces, by name; * and ? stand for anything.")
+    ] = "*",
+    kind: Annotated[str, typer.Option(help="robot, keep_out, closed, excavation, fire_lane or escape.")] = "closed",
+    quiet: Quiet = False,
+) -> None:
+    """Write zones of a model's spaces: shafts to keep out of, escape routes to keep free."""
+    import json as json_text
+
+    from bim.ifc_spaces import read_spaces
+    from site_safety.records import from_json, to_json
+    from site_safety.zones import ZoneKind
+    from site_safety.zones_model import space_zones
+    from sitewright.cli import _check_files
+    from sitewright.settings import load_settings
+
+    _check_files([model], [zones])
+    found = space_zones(read_spaces(model, load_settings().limits), match, from_json(ZoneKind, kind, "--kind"))
+    if not found:
+        raise BadInput(f"no space of {model.name} is named {match}", "a space with a shape", "see sitewright inspect")
+    zones.write_text(json_text.dumps(to_json(found), indent=1, ensure_ascii=False), encoding="utf-8")
+    if not quiet:
+        print(f"{len(found)} zones")
+
+
+@hazards.command()
 def sensors(
     data: Data,
     readings: Annotated[

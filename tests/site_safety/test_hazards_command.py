@@ -1,6 +1,7 @@
 """`sitewright hazards`: a register worked at a terminal."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bim.ifc_authoring import Author
 from site_safety.evidence import Journal
 from site_safety.hazards import Hazard, HazardState
 from site_safety.register import HazardRegister
+from site_safety.zones import ZoneKind, reach_m, read_zones
 from sitewright.cli import run
 
 
@@ -63,6 +65,25 @@ def test_rails_that_a_comparison_did_not_see_are_registered_once_with_zones(tmp_
     assert hazard.rule == "missing_guard_rail"
     assert set(hazard.element_ids) == {floor, rail}
     assert [zone["kind"] for zone in json.loads(zones.read_text())] == ["edge"]
+
+
+def test_the_shaft_of_a_model_becomes_a_closed_zone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    author = Author("House", unit="mm")
+    upper = author.storey("Upper", 3.2)
+    author.slab(upper, "Shaft 1", [(2.0, 1.0), (4.0, 1.0), (4.0, 3.0), (2.0, 3.0)], 2.5, 2.5)
+    model, zones = tmp_path / "house.ifc", tmp_path / "zones.json"
+    author.write(model)
+    # A space has two attributes more than a slab; the rest is the same.
+    text, count = re.subn(r"IFCSLAB\((.*),[^,]*,[^,]*\);", r"IFCSPACE(\1,'Lift',.ELEMENT.,$,$);", model.read_text())
+    assert count == 1
+    model.write_text(text)
+    assert run(["hazards", "spaces", str(model), "--match", "shaft*", "--zones", str(zones)]) == 0
+    (zone,) = read_zones(zones)
+    assert (zone.name, zone.kind, zone.storey) == ("Shaft 1 Lift", ZoneKind.CLOSED, "Upper")
+    assert (zone.low_m, zone.high_m) == (pytest.approx(3.2), pytest.approx(5.7))
+    assert reach_m(zone, (3.0, 2.0, 3.2), "Upper", 0.0, 0.0) == pytest.approx(-1.0)
+    assert run(["hazards", "spaces", str(model), "--match", "pool", "--zones", str(zones)]) == 2
+    assert "is named pool" in capsys.readouterr().err
 
 
 def test_tidying_escalates_removes_and_signs_once_an_hour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
