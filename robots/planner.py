@@ -43,7 +43,7 @@ BOUNDS = (Bound.TRAVEL, Bound.CHARGING, Bound.RELEASE, Bound.PREDECESSOR, Bound.
 class Effort:
     """How hard to look. Rounds and proof are counted, so the same problem has the same plan; `limit_s` is a cap."""
 
-    rounds: int = 1_000_000
+    rounds: int = 1_600_000
     limit_s: float = 8.5
     warmth_s: float = 200.0
     """How much worse a plan may get on its way to a better one."""
