@@ -34,7 +34,7 @@ from robots.tasks import Kind, Task, TaskSpec, TaskState
 
 NEEDS_SHARED = False
 WHY = Reason("Measured", "测量")
-ZERO_TASKS, LOAD_S, STOPS, CUTS = 3000, 20, 25, 1000
+ZERO_TASKS, LOAD_S, STOPS, CUTS = 2000, 15, 20, 1000
 
 
 def measure(shared: Path) -> dict[str, Any]:
@@ -147,7 +147,7 @@ async def _zero_length(folder: Path) -> dict[str, Any]:
 
 async def _under_load(folder: Path) -> dict[str, Any]:
     async with _fleet(folder, 40) as (fleet, orchestrator):
-        names = [f"t{n}" for n in range(40 * (LOAD_S + 2 * STOPS))]
+        names = [f"t{n}" for n in range(40 * (LOAD_S + STOPS))]
         await asyncio.gather(*(orchestrator.submit(_task(name, 1.0), WHY, "bench") for name in names))
         await asyncio.sleep(2.0)
         before, start_s, start_cpu_s = fleet.done, time.perf_counter(), time.process_time()

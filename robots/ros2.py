@@ -20,6 +20,7 @@ from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import serialize_message
 from sitewright_interfaces.action import ExecuteTask
 from sitewright_interfaces.msg import RobotState as StateMessage
 from sitewright_interfaces.msg import StopRequest, ZoneGrant
@@ -29,8 +30,8 @@ from robots.robot import CALL_S, LEASE_S, Grant, LinkLost, OnProgress, Order, Re
 from robots.ros2_messages import order_goal, read_result, read_state
 from robots.roster import SILENT_S
 
-Heard = Callable[[str, Any], None]
-"""Told the topic and the message of all that is sent and received; called from either thread."""
+Record = Callable[[str, str, bytes], None]
+"""Given topic, name of the type and CDR bytes of all that is sent and received; called from either thread."""
 
 STATE_QOS = QoSProfile(
     depth=1,
@@ -54,9 +55,9 @@ log = logging.getLogger(__name__)
 class RosLink:
     """A node and the thread that it spins in. Made and closed in the asyncio loop that its robots are used in."""
 
-    def __init__(self, name: str, heard: Heard | None = None) -> None:
+    def __init__(self, name: str, record: Record | None = None) -> None:
         prepare_environment()
-        self.heard = heard
+        self._record = record
         self._loop = asyncio.get_running_loop()
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
@@ -93,8 +94,12 @@ class RosLink:
     def publish(self, publisher: Any, message: Any) -> None:
         """Send, and let the record have it."""
         publisher.publish(message)
-        if self.heard:
-            self.heard(publisher.topic_name, message)
+        self.record(publisher.topic_name, message)
+
+    def record(self, topic: str, message: Any) -> None:
+        """Let the record have a message, where there is one."""
+        if self._record:
+            self._record(topic, type(message).__name__, serialize_message(message))
 
     def tell_stop(self, stop_id: str, robot_id: str, released: bool) -> None:
         """All robots that a stop names in one turn of the loop go into one message."""
@@ -211,8 +216,7 @@ class Ros2Robot:
     # --- Within ------------------------------------------------------------------------------------------------------
 
     def _receive(self, message: Any) -> None:
-        if self._link.heard:
-            self._link.heard(f"{self._base}/state", message)
+        self._link.record(f"{self._base}/state", message)
         if message.robot_id == self._robot_id:
             self._link.call_soon(self._take, read_state(message))
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from ament_index_python.packages import get_package_share_directory
-from rclpy.serialization import serialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from robots.now import utc
+from robots.ros2 import prepare_environment
 
 PACKAGE = "sitewright_interfaces"
 
@@ -19,6 +19,7 @@ class Bag:
     """One folder a start. Use as `with`; `write` may be called from any thread."""
 
     def __init__(self, folder: Path) -> None:
+        prepare_environment()
         self._types = get_typestore(Stores.ROS2_KILTED)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / utc().strftime("%Y%m%dT%H%M%S.%fZ")
@@ -28,11 +29,11 @@ class Bag:
         for file in sorted((Path(get_package_share_directory(PACKAGE)) / "msg").glob("*.msg")):
             self._types.register(get_types_from_msg(file.read_text(encoding="utf-8"), f"{PACKAGE}/msg/{file.stem}"))
 
-    def write(self, topic: str, message: Any) -> None:
-        """One message, at the time of this machine."""
+    def write(self, topic: str, kind: str, data: bytes) -> None:
+        """One message of this type as CDR bytes, at the time of this machine."""
         with self._lock:
-            connection = self._connections.get(topic) or self._connect(topic, message)
-            self._writer.write(connection, time.time_ns(), serialize_message(message))
+            connection = self._connections.get(topic) or self._connect(topic, kind)
+            self._writer.write(connection, time.time_ns(), data)
 
     def __enter__(self) -> Self:
         self._writer.open()
@@ -42,7 +43,6 @@ class Bag:
         with self._lock:
             self._writer.close()
 
-    def _connect(self, topic: str, message: Any) -> Any:
-        name = f"{PACKAGE}/msg/{type(message).__name__}"
-        self._connections[topic] = self._writer.add_connection(topic, name, typestore=self._types)
+    def _connect(self, topic: str, kind: str) -> Any:
+        self._connections[topic] = self._writer.add_connection(topic, f"{PACKAGE}/msg/{kind}", typestore=self._types)
         return self._connections[topic]
