@@ -20,7 +20,7 @@ from robots.robot import Profile
 from robots.tasks import Kind, Target
 from robots.zones import Zone, read_zone
 
-ADAPTERS = ("simulated", "ros2", "vda5050", "octoprint")
+ADAPTERS = ("simulated", "ros2", "nav2", "vda5050", "octoprint")
 STOP_PORT = 47_901
 MOST_BYTES = 1_000_000
 _NUMBERS = ("radius_m", "speed_m_s", "battery_s", "charge_s")

@@ -120,7 +120,7 @@ async def _adapters(data: Path, fleet: "Fleet", record: bool) -> "AsyncIterator[
     """An adapter a robot; what they share (the ROS node, the record) ends with them."""
     async with contextlib.AsyncExitStack() as stack:
         link: Any = None
-        if any(profile.adapter == "ros2" for profile in fleet.robots):
+        if any(profile.adapter in ("ros2", "nav2") for profile in fleet.robots):
             from sitewright.ros_link import ros_link
 
             link = stack.enter_context(ros_link(data, record))
@@ -131,6 +131,8 @@ async def _adapters(data: Path, fleet: "Fleet", record: bool) -> "AsyncIterator[
             if hasattr(robot, "__aenter__"):
                 robot = await stack.enter_async_context(robot)
             robots[profile.robot_id] = robot
+        if link:
+            link.start()
         yield robots
 
 
@@ -140,6 +142,10 @@ def _adapter(profile: "Profile", connection: dict[str, Any], folder: Path, link:
             from robots.ros2 import Ros2Robot
 
             return Ros2Robot(link, profile.robot_id)
+        case "nav2":
+            from robots.ros2_nav2 import nav2_robot
+
+            return nav2_robot(profile, link, connection["namespace"], folder, connection.get("storey", ""))
         case "vda5050":
             from robots.vda5050 import Broker, vehicle_robot
             from robots.vda5050_messages import Vehicle

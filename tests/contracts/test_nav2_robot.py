@@ -56,6 +56,7 @@ async def opened(folder: Path) -> AsyncIterator[Nav2Rig]:
     link = RosLink("nav2_contract")
     try:
         async with nav2_robot(BASE, link, "/n1", folder / "memory", "00") as robot:
+            link.start()
             yield Nav2Rig(robot, folder / "effects")
     finally:
         link.close()
