@@ -11,7 +11,7 @@ export const sizeOf = (storey: Storey): number => Object.values(storey.files).re
 
 /** What is read on a storey besides its geometry. */
 const read = (site: string): string[] =>
-  ['today', 'issues', 'hazards', 'zones', 'robots', 'people', 'packs', 'comparisons'].map((what) => `/api/v1/sites/${site}/${what}`)
+  ['today', 'issues?limit=500', 'hazards', 'zones', 'robots', 'people', 'packs', 'comparisons', 'progress?limit=1', 'stop'].map((what) => `/api/v1/sites/${site}/${what}`)
 
 export async function fetchPack(site: string, pack: string, storey: Storey, verdicts: string[]): Promise<StoredPack> {
   const folder = `/api/v1/sites/${site}/packs/${pack}/`

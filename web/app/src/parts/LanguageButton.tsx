@@ -9,6 +9,7 @@ export function LanguageButton() {
   const other = i18n.language === 'zh' ? 'en' : 'zh'
   return (
     <Button
+      className="language"
       variant="default"
       leftSection={<IconLanguage size={24} aria-hidden />}
       lang={other === 'zh' ? 'zh-CN' : 'en'}

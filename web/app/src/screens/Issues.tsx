@@ -3,13 +3,14 @@ import { IconDownload, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation, useSearch } from 'wouter'
-import { api, type Schemas } from '../api/client'
-import { useMay, useSession, useSite, useSitePath } from '../api/session'
+import type { Schemas } from '../api/client'
+import { useMay, useSession, useSite } from '../api/session'
 import { day } from '../i18n'
 import { useOutbox } from '../offline/outbox'
 import { Answer } from '../parts/Answer'
 import { Choices } from '../parts/Choices'
 import { Empty } from '../parts/Empty'
+import { useIssues } from '../parts/issues'
 import { Mark } from '../parts/Mark'
 import { Screen } from '../parts/Screen'
 import { BcfImport } from './issues/BcfImport'
@@ -23,12 +24,11 @@ type Filter = 'open' | 'mine' | 'overdue' | 'all'
 /** What is to be put right, by whom and by when. */
 export default function IssuesScreen() {
   const { t } = useTranslation()
-  const path = useSitePath()
   const { person } = useSession()
   const asked = new URLSearchParams(useSearch())
   const [, go] = useLocation()
   const [filter, setFilter] = useState<Filter>('open')
-  const issues = api.useQuery('get', '/api/v1/sites/{site_id}/issues', { params: { path, query: { limit: 500 } } })
+  const issues = useIssues()
   const open = asked.get('open')
   const element = asked.get('element')
   const may = useMay('issue')

@@ -6,6 +6,7 @@ import { api, type Schemas } from '../api/client'
 import { chooseSite, useSite, useSitePath } from '../api/session'
 import { Answer } from '../parts/Answer'
 import { Empty } from '../parts/Empty'
+import { useIssues } from '../parts/issues'
 import { Screen } from '../parts/Screen'
 import type { Pin, ScanOverlay, Vec3 } from '../viewer'
 import { ElementPanel } from './model/ElementPanel'
@@ -66,7 +67,7 @@ function useAround() {
   const path = useSitePath()
   const params = { path }
   const comparisons = api.useQuery('get', '/api/v1/sites/{site_id}/comparisons', { params })
-  const issues = api.useQuery('get', '/api/v1/sites/{site_id}/issues', { params })
+  const issues = useIssues()
   const hazards = api.useQuery('get', '/api/v1/sites/{site_id}/hazards', { params })
   const robots = api.useQuery('get', '/api/v1/sites/{site_id}/robots', { params }, { refetchInterval: 5000 })
   const zones = api.useQuery('get', '/api/v1/sites/{site_id}/zones', { params })

@@ -1,5 +1,5 @@
 import { Button, Modal, NativeSelect, Textarea } from '@mantine/core'
-import type { FormEvent } from 'react'
+import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { api, type Schemas } from '../../api/client'
@@ -38,7 +38,7 @@ export function IssueDetail({ id, close }: { id: string; close: () => void }) {
                 </li>
               ))}
             </ul>
-            <Change key={found.version} issue={found} done={close} />
+            <Change issue={found} done={close} />
           </div>
         )}
       </Answer>
@@ -77,8 +77,9 @@ function Facts({ issue }: { issue: Issue }) {
 }
 
 /** A change goes by the outbox, with the version that it was made on: who was faster is shown, not overwritten. */
-function Change({ issue, done }: { issue: Issue; done: () => void }) {
+function Change({ issue: now, done }: { issue: Issue; done: () => void }) {
   const { t } = useTranslation()
+  const [issue] = useState(now)
   const site = useSite()
   const { person } = useSession()
   if (!useMay('issue')) return null
