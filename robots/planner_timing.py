@@ -179,7 +179,7 @@ def timed(a, routes, m, rows, cost):  # type: ignore[no-untyped-def]
     rows[:, START : END + 1] = NEVER
     for r in range(robots):
         m.ready[r] = _ready(a, routes, m, r)
-    while True:
+    while robots > 0:
         r = int(np.argmin(m.ready))
         j = routes.next[m.at[r]] if m.ready[r] < 2 * NEVER else -1
         if j < 0:

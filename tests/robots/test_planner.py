@@ -114,7 +114,7 @@ def test_replanning_after_a_lost_robot_obeys_every_rule(problem: Problem) -> Non
 
 def test_replanning_without_a_change_changes_nothing() -> None:
     problem = on_a_line(*(job(f"j{n}", 1 + n % 4) for n in range(12)), robots=(robot("A"), robot("B", 4)))
-    first = plan(problem)
+    first = plan(problem, effort=QUICK)
     again = plan(problem, before=first)
     assert again.changes == 0
     assert [(v.job_id, v.robot_id) for v in again.visits] == [(v.job_id, v.robot_id) for v in first.visits]
@@ -123,7 +123,7 @@ def test_replanning_without_a_change_changes_nothing() -> None:
 def test_one_more_job_leaves_the_others_with_their_robots() -> None:
     jobs = [job(f"j{n}", 1 + n % 4) for n in range(12)]
     problem = on_a_line(*jobs, robots=(robot("A"), robot("B", 4)))
-    first = plan(problem)
+    first = plan(problem, effort=QUICK)
     second = plan(replace(problem, jobs=(*problem.jobs, job("new", 2))), before=first)
     assert second.changes == 0
     assert len(second.visits) == 13
@@ -131,7 +131,7 @@ def test_one_more_job_leaves_the_others_with_their_robots() -> None:
 
 def test_the_same_problem_has_the_same_plan() -> None:
     problem = on_a_line(*(job(f"j{n}", 1 + n % 4) for n in range(20)), robots=(robot("A"), robot("B", 4)))
-    assert plan(problem) == plan(problem)
+    assert plan(problem, effort=QUICK) == plan(problem, effort=QUICK)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,12 @@ def test_what_does_not_fit_into_the_shifts_is_left_out_and_said() -> None:
     assert {each.reason.en for each in found.waiting} == {
         "every robot that could do it is taken until its last shift ends"
     }
+
+
+def test_without_robots_everything_waits() -> None:
+    found = plan(Problem((job("a"),), (), {}))
+    assert found.visits == ()
+    assert [each.reason.en for each in found.waiting] == ["no robot can drill"]
 
 
 def test_a_circle_of_predecessors_waits() -> None:
