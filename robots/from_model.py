@@ -40,7 +40,7 @@ def propose_tasks(
     ]
     looking = [
         *grid_lines(site, rules, grid),
-        *rework(site, rules),
+        *rework(site, rules, maps),
         *inspections(site, rules),
         *scan_missions(site, rules, maps),
     ]

@@ -1,26 +1,28 @@
 """What stands wrong is moved, and only a later scan that finds it inside tolerance closes that; what is half done is
 looked at."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from bim.frames import FloatArray
 from bim.model import Element
 from bim.verdict import Reason, State
+from robots.navigation import StoreyMap
 from robots.proposal import Proposal, proposal, target
+from robots.scanning import view_of
 from robots.site_state import SiteState
 from robots.task_rules import TaskRules
-from robots.tasks import Kind, TaskSpec
+from robots.tasks import Kind, Target, TaskSpec
 
 
-def rework(site: SiteState, rules: TaskRules) -> list[Proposal]:
-    """For each displaced element: move it back, then scan it again."""
+def rework(site: SiteState, rules: TaskRules, maps: Sequence[StoreyMap]) -> list[Proposal]:
+    """For each displaced element: move it back, then scan it again from where most of it is seen."""
     found = []
     for k in np.flatnonzero(site.masked(State.DISPLACED)):
         element = site.building.elements[k]
         move = _move(site, rules, int(k), element)
-        found += [move, _scan_again(rules, element, move)]
+        found += [move, _scan_again(rules, element, move, view_of(site, maps, int(k)) or move.spec.targets[0])]
     return found
 
 
@@ -48,14 +50,14 @@ def _move(site: SiteState, rules: TaskRules, k: int, element: Element) -> Propos
     )
 
 
-def _scan_again(rules: TaskRules, element: Element, move: Proposal) -> Proposal:
+def _scan_again(rules: TaskRules, element: Element, move: Proposal, view: Target) -> Proposal:
     return proposal(
         rules,
         Kind.SCAN,
         f"after {move.spec.task_id}",
         Reason(f"Scan {element.name} after its rework", f"复测：{element.name}"),
         Reason("only a scan inside tolerance closes the rework", "只有扫描合格才能关闭该整改"),
-        move.spec.targets,
+        [view],
         storey=element.storey,
         element_ids=(element.global_id,),
         after_tasks=(move.spec.task_id,),

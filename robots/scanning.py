@@ -16,7 +16,7 @@ from robots.navigation import StoreyMap
 from robots.proposal import Proposal, proposal, target
 from robots.site_state import BoolArray, Looking, SiteState
 from robots.task_rules import TaskRules
-from robots.tasks import Kind
+from robots.tasks import Kind, Target
 
 EYE_M = 1.6
 RANGE_M = 20.0
@@ -32,13 +32,12 @@ LEAST_GAIN = 0.02
 
 def scan_missions(site: SiteState, rules: TaskRules, maps: Sequence[StoreyMap]) -> list[Proposal]:
     """A task for each set-up: where to stand, and what it would show."""
-    points, normals, element = _samples(site)
-    places = [(each, cell) for each in maps for cell in _candidates(each)]
+    points, normals, element = _samples(site, site.masked(State.UNSEEN))
+    places, stand = _places(maps)
     if not len(points) or not places:
         return []
-    stand = np.array([each.centre(cell) for each, cell in places]) + np.array([0.0, 0.0, EYE_M])
     looking = Looking(site, site.stands)
-    shows = np.array([_shows(looking, place, points, normals, element) for place in stand])
+    shows = np.array([_shows(looking, place, points, normals) for place in stand])
     counts = np.bincount(element, minlength=len(site.building.elements))
     return [
         _mission(site, rules, places[k][0], stand[k], np.flatnonzero(_share(new, element, counts) >= SHOWN))
@@ -46,12 +45,31 @@ def scan_missions(site: SiteState, rules: TaskRules, maps: Sequence[StoreyMap]) 
     ]
 
 
-def _samples(site: SiteState) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Points (N, 3), normals and element of samples spread over what is unseen; the same every time."""
+def view_of(site: SiteState, maps: Sequence[StoreyMap], wanted: int) -> Target | None:
+    """Where a robot stands that sees most of one element, None where it sees nothing of it."""
+    points, normals, _ = _samples(site, np.arange(len(site.building.elements)) == wanted)
+    _, stand = _places(maps)
+    looking = Looking(site, site.stands)
+    shows = [int(_shows(looking, place, points, normals).sum()) for place in stand]
+    if not max(shows, default=0):
+        return None
+    best = int(np.argmax(shows))
+    return target(stand[best] - np.array([0.0, 0.0, EYE_M]), points.mean(axis=0))
+
+
+def _places(maps: Sequence[StoreyMap]) -> tuple[list[tuple[StoreyMap, tuple[int, int]]], FloatArray]:
+    """Where a scanner may stand, and its eyes (P, 3) there."""
+    places = [(each, cell) for each in maps for cell in _candidates(each)]
+    eyes = np.array([each.centre(cell) for each, cell in places]).reshape(-1, 3) + np.array([0.0, 0.0, EYE_M])
+    return places, eyes
+
+
+def _samples(site: SiteState, wanted: BoolArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Points (N, 3), normals and element of samples spread over what is wanted; the same every time."""
     mesh, rng = site.building.mesh, np.random.default_rng(0)
     rows = [
         rng.choice(np.arange(span.start, span.stop), SAMPLES, p=area / area.sum())
-        for k in np.flatnonzero(site.masked(State.UNSEEN))
+        for k in np.flatnonzero(wanted)
         if (area := mesh.areas[(span := mesh.of(int(k)))]).sum() > 0.0
     ]
     triangle = np.concatenate([np.zeros(0, int), *rows]).astype(int)
@@ -67,9 +85,7 @@ def _candidates(storey: StoreyMap) -> list[tuple[int, int]]:
     return [(int(x), int(y)) for x, y in cells]
 
 
-def _shows(
-    looking: Looking, place: FloatArray, points: FloatArray, normals: FloatArray, element: IntArray
-) -> BoolArray:
+def _shows(looking: Looking, place: FloatArray, points: FloatArray, normals: FloatArray) -> BoolArray:
     """(N,) which samples a place would show: near, not grazing, and nothing that stands before them."""
     ray = points - place
     distance = np.linalg.norm(ray, axis=1)
