@@ -24,6 +24,8 @@ MIN_COS = 0.2
 GRID_M = 1.5
 SAMPLES = 24
 """Of each unseen element."""
+LEVEL_M = 3.0
+"""Up or down, what is further than this belongs to another storey."""
 SHOWN = 0.15
 """An element is shown when so much of its samples is."""
 NEAR_M = 0.03
@@ -86,14 +88,19 @@ def _candidates(storey: StoreyMap) -> list[tuple[int, int]]:
 
 
 def _shows(looking: Looking, place: FloatArray, points: FloatArray, normals: FloatArray) -> BoolArray:
-    """(N,) which samples a place would show: near, not grazing, and nothing that stands before them."""
+    """(N,) which samples a place would show: near, not grazing, and nothing that stands before them.
+
+    Of other storeys only those behind which something stands: against the sky no echo tells that they are absent.
+    """
     ray = points - place
     distance = np.linalg.norm(ray, axis=1)
     facing = np.abs(np.einsum("ni,ni->n", ray, normals)) / np.maximum(distance, 1e-9)
     wanted = np.flatnonzero((distance < RANGE_M) & (facing > MIN_COS))
     hit, _ = looking.first_hit(np.broadcast_to(place, (len(wanted), 3)), ray[wanted])
     shows = np.zeros(len(points), bool)
-    shows[wanted] = hit > 1.0 - NEAR_M / np.maximum(distance[wanted], NEAR_M)
+    free = hit > 1.0 - NEAR_M / np.maximum(distance[wanted], NEAR_M)
+    same_level = np.abs(ray[wanted, 2]) < LEVEL_M
+    shows[wanted] = free & (same_level | (hit * distance[wanted] < RANGE_M))
     return shows
 
 

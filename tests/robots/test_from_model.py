@@ -115,6 +115,12 @@ def test_what_is_unseen_is_scanned_from_where_it_can_be_seen() -> None:
     assert (hit > 1.0).any()
 
 
+def test_what_is_high_up_against_the_sky_is_not_scanned_from_below() -> None:
+    high, roof = Box("high", (5, 3, 6.5), (2, 2, 0.3), "high", "IfcSlab"), Box("roof", (0, 0, 8), (12, 8, 0.2), "roof")
+    assert proposed(site(FLOOR, high, high=State.UNSEEN), Kind.SCAN) == []
+    assert proposed(site(FLOOR, high, roof, high=State.UNSEEN), Kind.SCAN) != []
+
+
 def test_nothing_unseen_needs_no_scan() -> None:
     assert proposed(site(FLOOR, CEILING, *SPLIT), Kind.SCAN) == []
 
