@@ -17,6 +17,8 @@ LOOK_S = 0.25
 QUIET_S = 15.0
 """After so long without an event a listener hears that it is still connected."""
 BATCH, BACKLOG = 500, 2000
+FORGOTTEN = "stream.forgotten"
+"""The first event for a listener who was away for so long that some are no longer kept: read everything anew."""
 
 
 @dataclass(eq=False)
@@ -70,6 +72,8 @@ class Feed:
             self._last = await run_in_threadpool(self._newest)
         self._listeners.add(listener)
         last = self._last if after is None else after
+        if last and last < await run_in_threadpool(self._oldest) - 1:
+            yield Event(id=last, site_id=site_id, name=FORGOTTEN, data={})
         try:
             async for event in self._kept(site_id, last):
                 last = event.id or last
@@ -94,6 +98,10 @@ class Feed:
                 for listener in self._listeners:
                     if listener.site_id == event.site_id:
                         listener.put(event)
+
+    def _oldest(self) -> int:
+        with reading(self._engine) as session:
+            return session.exec(select(func.min(Event.id))).one() or 0
 
     def _newest(self) -> int:
         with reading(self._engine) as session:

@@ -14,6 +14,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from bim.errors import SitewrightError
@@ -22,6 +24,7 @@ from web.app_pages import add_app
 from web.database import answers, open_database, upgrade
 from web.feed import Feed
 from web.files import Files
+from web.forgetting import EVERY_S, forget
 from web.gate import Gate
 from web.limits import Limiter
 from web.routes import (
@@ -101,14 +104,22 @@ def _server(settings: ServerSettings) -> Server:
 
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
-    feed = asyncio.create_task(app.state.server.feed.run())
+    server: Server = app.state.server
+    beside = [asyncio.create_task(each) for each in (server.feed.run(), _forget_now_and_then(server))]
     try:
         yield
     finally:
-        feed.cancel()
-        with suppress(asyncio.CancelledError):
-            await feed
-        app.state.server.engine.dispose()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        server.engine.dispose()
+
+
+async def _forget_now_and_then(server: Server) -> None:
+    while True:
+        with suppress(SQLAlchemyError):  # a database that is away is asked again next time
+            await run_in_threadpool(forget, server.engine)
+        await asyncio.sleep(EVERY_S)
 
 
 def _operation(route: APIRoute) -> str:

@@ -43,16 +43,11 @@ class ServerSettings(BaseModel):
     webhook_private_networks: bool = Field(
         default=False, description="Whether webhooks may go to private addresses; true only on a closed network."
     )
-    oidc_issuer: str | None = Field(default=None, description="OpenID Connect issuer for signing in.")
-    oidc_client_id: str | None = Field(default=None, description="Client id at the issuer.")
-    oidc_client_secret_file: Path | None = Field(default=None, description="File with the client's secret.")
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key come together")
-        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret_file):
-            raise ValueError("oidc_issuer needs oidc_client_id and oidc_client_secret_file")
         return self
 
     @property
