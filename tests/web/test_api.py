@@ -60,7 +60,7 @@ def test_the_app_is_served_strictly_and_its_screens_are_addresses(tmp_path: Path
 # --- Requests made up by machine --------------------------------------------------------------------------------------
 
 REQUESTS = int(os.environ.get("SITEWRIGHT_TEST_REQUESTS", "2000"))
-"""In all, over all operations; benchmarks/server.py makes more."""
+"""About so many drawn at random over all operations, besides the cases that schemathesis lists; raise it for more."""
 for kind in ("application/zip", "application/pdf", "image/jpeg", "text/csv", "application/offset+octet-stream"):
     schemathesis.serializer(kind)(lambda _, value: value if isinstance(value, bytes) else str(value).encode())
 API = schemathesis.openapi.from_dict(DOCUMENT)

@@ -22,7 +22,7 @@ from web.tables import Audit, Issue, Job, ProgressRecord, Schedule
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("SITEWRIGHT_TEST_KILLS", "90"))
-"""Of the server, and as many of the worker; benchmarks/server.py kills more."""
+"""Of the worker on each database, and half as many of the server; raise it for more."""
 PLAN = "ID,Name,Duration,Start,Finish,Predecessors\n1,Walls,5 days,2026-03-02 07:00:00,2026-03-06 16:00:00,\n"
 
 
