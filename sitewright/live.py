@@ -24,6 +24,7 @@ def live_demo(folder: Path, say: Callable[[str], None]) -> None:
     from web.demo_site import SITE_ID, load_demo
     from web.first_run import sign_in_link, token_for
     from web.schemas import TokenIn
+    from web.security import Capability
     from web.server import create_app
 
     settings = load_settings().server.model_copy(update={"host": HOST, "port": PORT, "data": folder / "server"})
@@ -32,7 +33,11 @@ def live_demo(folder: Path, say: Callable[[str], None]) -> None:
     say("Building a site in code and scanning it…")
     site = make_demo_site(folder)
     manager = load_demo(server.engine, server.files, _files(site))
-    token = token_for(server.engine, manager, TokenIn(name="Robots of the demo", site_id=SITE_ID, scopes=SCOPES))
+    token = token_for(
+        server.engine,
+        manager,
+        TokenIn(name="Robots of the demo", site_id=SITE_ID, scopes=[Capability(each) for each in SCOPES]),
+    )
     with (
         listening(settings) as (listener, address),
         workers(settings),

@@ -7,15 +7,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bim.errors import BadInput
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
+    from web.server_state import Server
     from web.settings import ServerSettings
 
 
@@ -35,7 +34,7 @@ def serve(
     )
     app = create_app(settings)
     with listening(settings) as (listener, address):
-        link = first_link(app)
+        link = first_link(app.state.server)
         if not quiet:
             print(f"Sitewright serves {address}", flush=True)
         if link:
@@ -58,14 +57,14 @@ def listening(settings: "ServerSettings") -> Iterator[tuple[socket.socket, str]]
         yield listener, settings.public_url or f"{scheme}://{host}:{port}"
 
 
-def first_link(app: "FastAPI") -> str | None:
+def first_link(server: "Server") -> str | None:
     """The path of a link that makes the first administrator; None when there is one."""
     from web.first_run import link_for_first_administrator
 
-    return link_for_first_administrator(app.state.server.engine)
+    return link_for_first_administrator(server.engine)
 
 
-def run(app: "FastAPI", listener: socket.socket, settings: "ServerSettings") -> None:
+def run(app: Any, listener: socket.socket, settings: "ServerSettings") -> None:
     """Serve until SIGINT or SIGTERM."""
     import uvicorn
 
