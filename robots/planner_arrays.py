@@ -86,7 +86,9 @@ def arrays_of(problem: Problem) -> Arrays:
     concerns_first, concerns = _ragged(_concerned(jobs))
     w = problem.weights
     arrays = Arrays(
-        work=np.array([[_work_s(machine, job) for job in jobs] for machine in machines]).reshape(len(machines), len(jobs)),
+        work=np.array([[_work_s(machine, job) for job in jobs] for machine in machines]).reshape(
+            len(machines), len(jobs)
+        ),
         group=_ints(drives.index((machine.kind, machine.speed_m_s)) for machine in machines),
         leg=leg.reshape(len(drives), len(froms), len(jobs)),
         to_dock=to_dock,

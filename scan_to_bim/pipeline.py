@@ -54,7 +54,8 @@ def compare(
 
     `stations` names a file of scanner origins, `pose` says where the scan belongs: found, the model's own frame, or a
     T_site_scan (4, 4) that is right to about 10 cm and a degree. `unit_m`: metres in the scan's unit, where the file
-    does not say. `day`: when the scan was taken. `cache`: a folder for what depends on the model alone. Raises BadScan, BadInput and CannotPlace.
+    does not say. `day`: when the scan was taken. `cache`: a folder for what depends on the model alone. Raises BadScan,
+    BadInput and CannotPlace.
     """
     clock = _Clock(progress)
     with clock.step("reading the scan", 0.0):

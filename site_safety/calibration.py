@@ -130,7 +130,13 @@ def calibrate(
     sigma_px = max(MARK_PX, float(np.sqrt((errors_px**2).sum() / freedom)))
     covariance = np.linalg.pinv(J.T @ J / sigma_px**2 + np.diag([0.0] * 7 + [DISTORTION**-2]))
     found = Calibration(
-        camera_id, *size_px, tuple(state.tolist()), tuple(covariance.ravel().tolist()), residual_px, dict(storeys), tuple(marks)
+        camera_id,
+        *size_px,
+        tuple(state.tolist()),
+        tuple(covariance.ravel().tolist()),
+        residual_px,
+        dict(storeys),
+        tuple(marks),
     )
     _check_ground(found, site)
     return found

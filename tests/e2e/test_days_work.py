@@ -10,6 +10,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import SITE, Site, Watched
 
+CALLED = """(() => {
+  const e = document.activeElement
+  return e === document.body ? '' : `${e.ariaLabel} ${e.innerText} ${e.labels?.[0]?.innerText}`
+})()"""
+
 
 def press(page: Page, *keys: str) -> None:
     for key in keys:
@@ -18,10 +23,9 @@ def press(page: Page, *keys: str) -> None:
 
 def tab_to(page: Page, name: str) -> None:
     """Tab until what has the focus is called so: what cannot be reached fails."""
-    called = "(e => `${e.ariaLabel} ${e.innerText} ${e.labels?.[0]?.innerText}`)(document.activeElement)"
     for _ in range(60):
         press(page, "Tab")
-        if name in page.evaluate(called):
+        if name in page.evaluate(CALLED):
             return
     pytest.fail(f"{name} is not reached by the keyboard")
 

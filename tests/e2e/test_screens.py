@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.conftest import PHONE, ROOT, TABLET, Site
 from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import PHONE, ROOT, TABLET, Site
 
 AXE = (ROOT / "web/app/node_modules/axe-core/axe.min.js").as_posix()
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

@@ -1343,7 +1343,7 @@ export interface paths {
         put?: never;
         /**
          * Report Robots
-         * @description The orchestrator reports robots, many at once; one event tells of all. An older state than known is passed over.
+         * @description The orchestrator reports robots, many at once; one event tells of all. An older state is passed over.
          */
         post: operations["report_robots"];
         delete?: never;

@@ -33,6 +33,7 @@ export interface StoredPack {
   name: string
   bytes: number
   fetched_at: string
+  /** What goes when the pack is removed. */
   urls: string[]
 }
 

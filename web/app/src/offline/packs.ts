@@ -3,7 +3,7 @@ import { database, type StoredPack } from './database'
 import { PACKS } from './reading'
 
 export interface Manifest {
-  storeys: { key: string; name: string; elements: number; files: Record<string, { file: string; bytes: number }> }[]
+  storeys: { key: string; name: string; elements: number; files: Record<'glb' | 'elements' | 'plan', { file: string; bytes: number }> }[]
 }
 export type Storey = Manifest['storeys'][number]
 
@@ -13,10 +13,12 @@ export const sizeOf = (storey: Storey): number => Object.values(storey.files).re
 const read = (site: string): string[] =>
   ['today', 'issues?limit=500', 'hazards', 'zones', 'robots', 'people', 'packs', 'comparisons', 'progress?limit=1', 'stop'].map((what) => `/api/v1/sites/${site}/${what}`)
 
-export async function fetchPack(site: string, pack: string, storey: Storey, verdicts: string[]): Promise<StoredPack> {
+/** The surface of one storey, and of all storeys the plans and elements, which are small and which the viewer needs. */
+export async function fetchPack(site: string, pack: string, manifest: Manifest, storey: Storey): Promise<StoredPack> {
   const folder = `/api/v1/sites/${site}/packs/${pack}/`
-  const parts = Object.values(storey.files).map(({ file }) => folder + file)
-  const urls = [`${folder}manifest.json`, `${folder}verdicts.json`, ...parts, ...read(site), ...verdicts]
+  const surface = folder + storey.files.glb.file
+  const shared = manifest.storeys.flatMap(({ files }) => [folder + files.elements.file, folder + files.plan.file])
+  const urls = [`${folder}manifest.json`, `${folder}verdicts.json`, surface, ...shared, ...read(site)]
   const cache = await caches.open(PACKS)
   const sizes = await Promise.all(urls.map((url) => keep(cache, url)))
   const stored: StoredPack = {
@@ -26,7 +28,7 @@ export async function fetchPack(site: string, pack: string, storey: Storey, verd
     name: storey.name,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     fetched_at: new Date().toISOString(),
-    urls: parts,
+    urls: [surface],
   }
   await database.packs.put(stored)
   return stored

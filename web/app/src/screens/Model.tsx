@@ -57,7 +57,7 @@ function Loaded({ pack }: { pack: string }) {
         <Viewer packs={`${folder}manifest.json`} verdicts={`${folder}verdicts.json`} selected={selected} onSelect={select}
           onPin={open} {...around} />
       </Suspense>
-      {selected && <ElementPanel key={selected} guid={selected} close={() => select(null)} />}
+      {selected && <ElementPanel key={selected} guid={selected} verdicts={`${folder}verdicts.json`} close={() => select(null)} />}
     </div>
   )
 }

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { IconCloudDownload, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { api, client, queries } from '../api/client'
+import { api, queries } from '../api/client'
 import { Problem } from '../api/problem'
 import { useSitePath } from '../api/session'
 import { ago, bytes } from '../i18n'
@@ -50,10 +50,10 @@ function Storeys({ pack }: { pack: string }) {
   const find = (storey: Storey) => stored.data?.find(({ key }) => key === `${site_id}/${storey.key}`)
   return (
     <Answer of={manifest}>
-      {({ storeys }) => (
+      {(whole) => (
         <ul className="list">
-          {storeys.map((storey) => (
-            <StoreyPack key={storey.key} pack={pack} storey={storey} stored={find(storey)} />
+          {whole.storeys.map((storey) => (
+            <StoreyPack key={storey.key} pack={pack} manifest={whole} storey={storey} stored={find(storey)} />
           ))}
         </ul>
       )}
@@ -67,16 +67,13 @@ async function manifestOf(site: string, pack: string): Promise<Manifest> {
   return (await answer.json()) as Manifest
 }
 
-function StoreyPack({ pack, storey, stored }: { pack: string; storey: Storey; stored: StoredPack | undefined }) {
+function StoreyPack(props: { pack: string; manifest: Manifest; storey: Storey; stored: StoredPack | undefined }) {
+  const { pack, manifest, storey, stored } = props
   const { t } = useTranslation()
   const path = useSitePath()
   const refresh = () => queries.invalidateQueries({ queryKey: ['stored', path.site_id] })
   const get = useMutation({
-    mutationFn: async () => {
-      const { data } = await client.GET('/api/v1/sites/{site_id}/elements', { params: { path, query: { storey: storey.name } } })
-      const own = (data?.items ?? []).map(({ global_id }) => `/api/v1/sites/${path.site_id}/elements/${encodeURIComponent(global_id)}`)
-      return fetchPack(path.site_id, pack, storey, own)
-    },
+    mutationFn: () => fetchPack(path.site_id, pack, manifest, storey),
     onSettled: refresh,
   })
   const remove = useMutation({ mutationFn: removePack, onSettled: refresh })

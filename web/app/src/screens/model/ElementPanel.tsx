@@ -3,16 +3,18 @@ import { IconPlus, IconQrcode } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { api, type Schemas } from '../../api/client'
+import { Problem } from '../../api/problem'
 import { useMay, useSitePath } from '../../api/session'
 import { day, percent, said } from '../../i18n'
 import { Answer } from '../../parts/Answer'
 import { StateMark } from '../../parts/Mark'
+import { KeptStory } from './KeptStory'
 
 type Detail = Schemas['ElementDetail']
 type Verdict = Schemas['VerdictOut']
 
 /** Everything that is known of an element: verdict, evidence, tolerance, history, what speaks of it. */
-export function ElementPanel({ guid, close }: { guid: string; close: () => void }) {
+export function ElementPanel({ guid, verdicts, close }: { guid: string; verdicts: string; close: () => void }) {
   const { t } = useTranslation()
   const path = useSitePath()
   const element = api.useQuery('get', '/api/v1/sites/{site_id}/elements/{global_id}', { params: { path: { ...path, global_id: guid } } })
@@ -22,7 +24,11 @@ export function ElementPanel({ guid, close }: { guid: string; close: () => void 
         <h2>{element.data?.name || t('element.title')}</h2>
         <CloseButton size={56} aria-label={t('close')} onClick={close} />
       </header>
-      <Answer of={element}>{(found) => <Story element={found} />}</Answer>
+      {element.isError && !(element.error instanceof Problem) ? (
+        <KeptStory guid={guid} verdicts={verdicts} />
+      ) : (
+        <Answer of={element}>{(found) => <Story element={found} />}</Answer>
+      )}
     </aside>
   )
 }
