@@ -175,7 +175,7 @@ def teach(
     rules: Annotated[Path | None, typer.Option(metavar="FILE", help="The site's own rules, where it has them.")] = None,
     language: Annotated[Language | None, typer.Option(help="Language of the lessons.")] = None,
 ) -> None:
-    """Tell what the answers of the review queue teach the rules; the watcher applies it by itself."""
+    """Tell what the answers of the review queue would teach the rules, within bounds."""
     from site_safety.rules_policy import default_policy, read_policy
     from site_safety.rules_teaching import taught
     from sitewright.settings import load_settings
