@@ -341,3 +341,12 @@ def test_points_are_chosen_parents_first_within_the_budget(page: Page) -> None:
     assert near_high == ["0-0-0-0", "1-1-1-1", "2-3-3-3"]
     assert none == []
     assert seen == ["0-0-0-0", "1-0-0-0", "2-0-0-0"]
+
+
+def test_news_from_the_site_fetch_verdicts_again_but_not_the_model(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.evaluate("client.invalidateQueries()")
+    tap(page, right_m=-4.0)
+    expect(page.locator("#said")).to_contain_text("left")
+    assert asked == ["verdicts.json"]

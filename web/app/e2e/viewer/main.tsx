@@ -9,6 +9,7 @@ import type { ViewProps } from '../../src/viewer'
 import './page.css'
 
 const Viewer = lazy(() => import('../../src/viewer').then((found) => ({ default: found.Viewer })))
+const client = new QueryClient()
 const query = new URLSearchParams(location.search)
 const site = (await (await fetch(query.get('site')!)).json()) as ViewProps
 await createInstance().use(initReactI18next).init({ lng: query.get('lang') ?? 'en', resources: {} })
@@ -29,8 +30,8 @@ function Page() {
 }
 
 createRoot(document.getElementById('root')!).render(
-  <QueryClientProvider client={new QueryClient()}>
+  <QueryClientProvider client={client}>
     <Page />
   </QueryClientProvider>,
 )
-Object.assign(window, { parts: await import('./parts') })
+Object.assign(window, { client, parts: await import('./parts') })
