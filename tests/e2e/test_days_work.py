@@ -46,6 +46,8 @@ def test_an_issue_is_raised_and_settled_by_the_keyboard_alone(open_app: Callable
     expect(page.get_by_label("What is wrong")).to_be_focused()
     page.keyboard.type("Plaster cracks at the lintel")
     press(page, "Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Plaster cracks")).to_be_visible()
     tab_to(page, "Plaster cracks")
     press(page, "Enter")
     expect(page.get_by_role("dialog")).to_contain_text("Plaster cracks at the lintel")
@@ -98,6 +100,7 @@ def test_work_goes_on_without_a_network_and_arrives_once(
     expect(page.get_by_text("Leak in the basement")).to_be_visible()
     page.goto("/safety")
     page.get_by_role("button", name="I have seen it").click()
+    expect(marked(page.get_by_role("main"), "waiting")).to_have_count(1)
     page.goto("/model")
     expect(page.get_by_role("img", name="Plan of")).to_be_visible(timeout=30_000)
     page.goto("/offline")
@@ -107,7 +110,7 @@ def test_work_goes_on_without_a_network_and_arrives_once(
 
     lonely.start()
     outbox.get_by_role("button", name="Send now").click()
-    expect(marked(outbox, "sent")).to_have_count(4, timeout=20_000)
+    expect(marked(outbox, "✓sent")).to_have_count(4, timeout=20_000)
     raised = [each for each in lonely.get("/issues")["items"] if each["title"] == "Leak in the basement"]
     assert len(raised) == 1
     photos = lonely.get("/photos")["items"]
@@ -132,7 +135,7 @@ def test_a_conflict_is_shown_and_settled_by_a_person(
     expect(marked(outbox, "conflict")).to_be_visible()
     assert site.get(f"/issues/{issue['issue_id']}")["state"] == "closed"
     outbox.get_by_role("button", name="Mine counts").click()
-    expect(marked(outbox, "sent")).to_be_visible()
+    expect(marked(outbox, "✓sent")).to_be_visible()
     assert site.get(f"/issues/{issue['issue_id']}")["state"] == "resolved"
 
 
