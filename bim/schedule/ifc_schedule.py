@@ -19,10 +19,14 @@ from bim.ifc_reader import open_model
 from bim.isolation import Limits, isolated
 from bim.schedule.calendars import FIVE_DAYS, day_length_s
 from bim.schedule.plan import DAY_S, Calendar, Day, Kind, Plan, Relation, Task
+from bim.schedule.recurrence import Every, days, unread_exceptions
 from bim.schedule.xml_text import duration_s, moment, second_of_day
+from bim.verdict import Reason
 
 KINDS = {"FINISH_START": Kind.FINISH_START, "START_START": Kind.START_START, "FINISH_FINISH": Kind.FINISH_FINISH,
          "START_FINISH": Kind.START_FINISH}  # fmt: skip
+EVERY = {"DAILY": Every.DAY, "WEEKLY": Every.WEEK, "MONTHLY_BY_DAY_OF_MONTH": Every.MONTH,
+         "YEARLY_BY_DAY_OF_MONTH": Every.YEAR}  # fmt: skip
 BASELINE = "BASELINE"
 TIMES = ("ScheduleStart", "ScheduleFinish", "ScheduleDuration", "EarlyStart", "EarlyFinish", "ActualStart",
          "ActualFinish", "Completion")  # fmt: skip
@@ -56,6 +60,7 @@ def read_ifc_schedule(path: Path) -> Plan:
         relations=tuple(_relations(model, ids)),
         calendars=tuple(calendars),
         calendar=calendars[0].id if calendars else "",
+        problems=(*unread_exceptions(_unread(model)), *_ratio_lags(model)),
     )  # fmt: skip
 
 
@@ -167,13 +172,24 @@ def _relations(model: Any, ids: Mapping[int, str]) -> Iterator[Relation]:
 
 
 def _lag(lag: Any) -> tuple[float, bool]:
-    """Seconds, and whether they run by the clock. A lag as a ratio of the duration is left out."""
+    """Seconds, and whether they run by the clock; 0 for a ratio of a duration (`_ratio_lags` says so)."""
     if lag is None or isinstance(lag, int | float):
         return float(lag or 0.0), False
     elapsed = lag.DurationType == "ELAPSEDTIME"
     value = getattr(lag.LagValue, "wrappedValue", None)
     seconds = duration_s(value, DAY_S if elapsed else STANDARD_DAY_S) if isinstance(value, str) else None
     return seconds or 0.0, elapsed
+
+
+def _ratio_lags(model: Any) -> Iterator[Reason]:
+    """IFC does not say of which task's duration such a lag is a share."""
+    lags = [rel.TimeLag.LagValue for rel in model.by_type("IfcRelSequence") if hasattr(rel.TimeLag, "LagValue")]
+    count = sum(lag is not None and not isinstance(lag.wrappedValue, str) for lag in lags)
+    if count:
+        yield Reason(
+            f"{count} relations have a lag as a ratio of a duration: it is not used",
+            f"有 {count} 个关系的延隔按工期比例给出：未采用",
+        )
 
 
 # --- Calendars --------------------------------------------------------------------------------------------------------
@@ -191,8 +207,8 @@ def _calendars(model: Any) -> tuple[list[Calendar], dict[int, str]]:
             week |= _weekly(work.RecurrencePattern)
         if week:
             exceptions = {day: shifts for work in element.ExceptionTimes or () for day, shifts in _exceptions(work)}
-            days = tuple(week.get(day, ()) for day in range(7))
-            calendars.append(Calendar(element.GlobalId, element.Name or "", days, exceptions))
+            shifts = tuple(week.get(day, ()) for day in range(7))
+            calendars.append(Calendar(element.GlobalId, element.Name or "", shifts, exceptions))
             for rel in element.Controls:
                 follows |= {task.id(): element.GlobalId for task in rel.RelatedObjects}
     return calendars, follows
@@ -201,8 +217,8 @@ def _calendars(model: Any) -> tuple[list[Calendar], dict[int, str]]:
 def _weekly(pattern: Any) -> dict[int, Day]:
     if pattern is None or pattern.RecurrenceType not in {"DAILY", "WEEKLY"}:
         return {}
-    days = pattern.WeekdayComponent if pattern.RecurrenceType == "WEEKLY" else range(1, 8)
-    return {int(day) - 1: _shifts(pattern) for day in days or () if 1 <= int(day) <= 7}
+    weekdays = pattern.WeekdayComponent if pattern.RecurrenceType == "WEEKLY" else range(1, 8)
+    return {int(day) - 1: _shifts(pattern) for day in weekdays or () if 1 <= int(day) <= 7}
 
 
 def _shifts(pattern: Any) -> Day:
@@ -214,11 +230,34 @@ def _shifts(pattern: Any) -> Day:
 
 
 def _exceptions(work: Any) -> Iterator[tuple[date, Day]]:
+    """Days off, or days with shifts of their own where the exception has times."""
     first = moment(getattr(work, "StartDate", None) or getattr(work, "Start", None))
     last = moment(getattr(work, "FinishDate", None) or getattr(work, "Finish", None)) or first
-    if first and last:
-        for day in range(min((last - first).days + 1, 4000)):
-            yield date.fromordinal(first.toordinal() + day), ()
+    pattern = work.RecurrencePattern
+    every = EVERY.get(pattern.RecurrenceType) if pattern else Every.DAY
+    if first and last and every is not None:
+        shifts = _shifts(pattern) if pattern and pattern.TimePeriods else ()
+        for day in days(every, first.date(), last.date(), **(_pattern(pattern) if pattern else {})):
+            yield day, shifts
+
+
+def _pattern(pattern: Any) -> dict[str, Any]:
+    return {
+        "interval": pattern.Interval or 1,
+        "count": pattern.Occurrences,
+        "months": pattern.MonthComponent or (),
+        "month_days": pattern.DayComponent or (),
+        "weekdays": [day - 1 for day in pattern.WeekdayComponent or () if 1 <= day <= 7],
+    }
+
+
+def _unread(model: Any) -> Iterator[str]:
+    """Names of exceptions that recur by position, such as the last Friday of a month."""
+    if model.schema != "IFC2X3":
+        for calendar in model.by_type("IfcWorkCalendar"):
+            for work in calendar.ExceptionTimes or ():
+                if work.RecurrencePattern and work.RecurrencePattern.RecurrenceType not in EVERY:
+                    yield work.Name or calendar.Name or ""
 
 
 def _inherited(task: Any, parents: Mapping[int, Any], calendar_of: Mapping[int, str]) -> str:

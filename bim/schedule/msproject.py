@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from bim.schedule.columns import FIELDS, field_of, with_field
 from bim.schedule.plan import DAY_S, Calendar, Day, Kind, Plan, Relation, Task
+from bim.schedule.recurrence import Every, days, unread_exceptions
+from bim.schedule.soundness import unused_finish_constraints
 from bim.schedule.xml_text import children, duration_s, number, second_of_day, text, when
 
 NAMESPACE = "http://schemas.microsoft.com/project"
 KINDS = {"0": Kind.FINISH_FINISH, "1": Kind.FINISH_START, "2": Kind.START_FINISH, "3": Kind.START_START}
 START_CONSTRAINTS = {"2", "4"}
 """Must start on, start no earlier than."""
+FINISH_CONSTRAINTS = {"3", "5", "6", "7"}
+"""Must finish on, start no later than, finish no earlier than, finish no later than."""
 CODES = {kind: code for code, kind in KINDS.items()}
 PERCENT_LAGS, ELAPSED_LAGS = (
     {"19", "20", "51", "52"},
@@ -20,7 +25,8 @@ PERCENT_LAGS, ELAPSED_LAGS = (
 )
 LAG_UNIT_S, CENTS = 6.0, 100.0
 """A lag counts tenths of a minute, a cost hundredths."""
-MAX_EXCEPTION_DAYS = 4000
+RECURRENCES = {"": Every.DAY, "1": Every.DAY, "2": Every.YEAR, "4": Every.MONTH, "6": Every.WEEK}
+"""Types of exceptions. Those by position (the last Friday of a month) and by counts are not read, and named."""
 
 
 def read_msproject(root: Element, name: str) -> Plan:
@@ -32,6 +38,8 @@ def read_msproject(root: Element, name: str) -> Plan:
         for e in children(root, "ExtendedAttributes/ExtendedAttribute")
     }
     tasks = nested([_task(e, ids, fields) for e in elements], [int(number(e, "OutlineLevel") or 1) for e in elements])
+    held = [text(e, "ConstraintType") in FINISH_CONSTRAINTS or bool(text(e, "Deadline")) for e in elements]
+    unread = [text(e, "Name") for e in _exception_elements(root) if text(e, "Type") not in RECURRENCES]
     return Plan(
         name=text(root, "Title") or text(root, "Name") or name,
         format="MS Project XML",
@@ -39,6 +47,7 @@ def read_msproject(root: Element, name: str) -> Plan:
         relations=tuple(relation for e in elements for relation in _relations(e, ids, {t.key: t for t in tasks})),
         calendars=tuple(_calendars(root)),
         calendar=text(root, "CalendarUID"),
+        problems=(*unread_exceptions(unread), *unused_finish_constraints(sum(held))),
     )
 
 
@@ -122,14 +131,33 @@ def _week(element: Element) -> dict[int, Day]:
     return {(int(kind) - 2) % 7: _shifts(day) for kind, day in days if kind and 1 <= kind <= 7}
 
 
+def _exception_elements(root: Element) -> Iterator[Element]:
+    yield from children(root, "Calendars/Calendar/Exceptions/Exception")
+
+
 def _exceptions(element: Element) -> Iterator[tuple[date, Day]]:
     """Old files put exceptions among the week days as type 0; new ones have a list of their own."""
     old = [day for day in children(element, "WeekDays/WeekDay") if text(day, "DayType") == "0"]
     for day in [*old, *children(element, "Exceptions/Exception")]:
         first, last = when(day, "TimePeriod/FromDate"), when(day, "TimePeriod/ToDate")
-        if first and last and text(day, "Type") in {"", "1"}:
-            for offset in range(min((last.date() - first.date()).days + 1, MAX_EXCEPTION_DAYS)):
-                yield first.date() + timedelta(offset), _shifts(day)
+        every = RECURRENCES.get(text(day, "Type"))
+        if first and last and every is not None:
+            for each in days(every, first.date(), last.date(), **_pattern(day)):
+                yield each, _shifts(day)
+
+
+def _pattern(exception: Element) -> dict[str, Any]:
+    """Months count from 0 in the file; bits of the week from Sunday."""
+    bits = int(number(exception, "DaysOfWeek") or 0)
+    month, month_day = number(exception, "Month"), number(exception, "MonthDay")
+    by_count = text(exception, "EnteredByOccurrences") == "1"
+    return {
+        "interval": int(number(exception, "Period") or 1),
+        "count": int(number(exception, "Occurrences") or 1) if by_count else None,
+        "months": [] if month is None else [int(month) + 1],
+        "month_days": [] if month_day is None else [int(month_day)],
+        "weekdays": [(bit - 1) % 7 for bit in range(7) if bits >> bit & 1],
+    }
 
 
 def _shifts(day: Element) -> Day:

@@ -1,14 +1,16 @@
 """Primavera P6 XER into a plan: tab-separated tables in one file, calendars in a notation of their own."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from bim.schedule.columns import field_of, with_field
 from bim.schedule.csv_plan import decoded
 from bim.schedule.plan import DAY_S, HOUR_S, Calendar, Day, Kind, Plan, Relation, Task
+from bim.schedule.soundness import left_out
 from bim.schedule.xml_text import moment, second_of_day
+from bim.verdict import Reason
 
 Row = Mapping[str, str]
 Tables = Mapping[str, Sequence[Row]]
@@ -16,13 +18,14 @@ Tables = Mapping[str, Sequence[Row]]
 KINDS = {"PR_FS": Kind.FINISH_START, "PR_SS": Kind.START_START, "PR_FF": Kind.FINISH_FINISH, "PR_SF": Kind.START_FINISH}
 MILESTONES, SUMMARIES = {"TT_Mile", "TT_FinMile"}, {"TT_WBS"}
 START_CONSTRAINTS = {"CS_MSO", "CS_MSOA", "CS_MANDSTART"}
+PER_PROJECT = {"PROJECT", "PROJWBS", "TASK", "TASKPRED"}
 EXCEL_EPOCH = date(1899, 12, 30)
 _ENTRY = re.compile(r"\(\d+\|\|([^()|]+)\(([^()]*)\)")
 
 
 def read_xer(data: bytes, name: str) -> Plan:
     """The plan of an XER file; work packages become summary tasks with ids `WBS …`."""
-    tables = _tables(decoded(data))
+    tables, problems = _one_project(_tables(decoded(data)))
     ids = {row.get("task_id", ""): row.get("task_code") or row.get("task_id", "") for row in tables["TASK"]}
     codes, costs = _codes(tables), _costs(tables)
     tasks = [
@@ -36,7 +39,23 @@ def read_xer(data: bytes, name: str) -> Plan:
         relations=tuple(_relation(row, ids) for row in tables["TASKPRED"]),
         calendars=tuple(_calendar(row) for row in tables["CALENDAR"]),
         calendar=project.get("clndr_id", ""),
+        problems=problems,
     )
+
+
+def _one_project(tables: Tables) -> tuple[Tables, tuple[Reason, ...]]:
+    """The project with the most tasks, because task codes are unique within a project alone; the others are named."""
+    sizes = Counter(row.get("proj_id", "") for row in tables["TASK"])
+    if len(sizes) < 2:
+        return tables, ()
+    kept = max(sizes, key=lambda project: sizes[project])
+    names = {row.get("proj_id", ""): row.get("proj_short_name", "") for row in tables["PROJECT"]}
+    others = [names.get(project) or project for project in sizes if project != kept]
+    own = {
+        table: [row for row in rows if row.get("proj_id", "") in {"", kept}] if table in PER_PROJECT else rows
+        for table, rows in tables.items()
+    }
+    return defaultdict(list, own), (left_out(others),)
 
 
 def _tables(text: str) -> Tables:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from bim.schedule.columns import field_of, with_field
 from bim.schedule.plan import DAY_S, HOUR_S, Calendar, Day, Kind, Plan, Relation, Task
+from bim.schedule.soundness import left_out
 from bim.schedule.xml_text import children, number, second_of_day, text, when
 
 KINDS = {"Finish to Start": Kind.FINISH_START, "Start to Start": Kind.START_START,
@@ -17,8 +18,9 @@ COSTS = ("PlannedTotalCost", "BudgetAtCompletion", "AtCompletionTotalCost")
 
 
 def read_primavera(root: Element, name: str) -> Plan:
-    """The first project of an `APIBusinessObjects` file; its baseline project, if there, gives the baseline dates."""
-    project = next(children(root, "Project"), Element("Project"))
+    """The project with the most activities; its baseline project, if there, gives the baseline dates."""
+    projects = sorted(children(root, "Project"), key=lambda each: -len(list(children(each, "Activity"))))
+    project, others = projects[0] if projects else Element("Project"), projects[1:]
     fields, values = _fields(root, project), _code_values(root, project)
     ids = {text(e, "ObjectId"): text(e, "Id") or text(e, "ObjectId") for e in children(project, "Activity")}
     baseline = {text(e, "Id"): e for e in children(root, "BaselineProject/Activity")}
@@ -30,6 +32,7 @@ def read_primavera(root: Element, name: str) -> Plan:
         relations=tuple(_relation(e, ids) for e in children(project, "Relationship")),
         calendars=tuple(_calendar(e) for e in chain(children(root, "Calendar"), children(project, "Calendar"))),
         calendar=text(project, "ActivityDefaultCalendarObjectId"),
+        problems=(left_out([text(each, "Name") for each in others]),) if others else (),
     )
 
 

@@ -30,6 +30,24 @@ def examined(plan: Plan) -> Plan:
     return noted(_with_calendar(_as_reported(plan)), problems, [])
 
 
+def left_out(projects: Sequence[str]) -> Reason:
+    """That a file holds more projects than the one that is read."""
+    names = ", ".join(projects[:NAMED])
+    return Reason(
+        f"the file holds {len(projects)} more projects, which are left out: {names}; export each alone",
+        f"文件中还有 {len(projects)} 个项目未读取：{names}；请分别导出",
+    )
+
+
+def unused_finish_constraints(count: int) -> Iterator[Reason]:
+    """That deadlines and constraints on finishes are not used."""
+    if count:
+        yield Reason(
+            f"{count} tasks have a deadline or a constraint other than on their start: forecasts do not use it",
+            f"有 {count} 个任务设有期限或开始时间以外的限制：预测未采用",
+        )
+
+
 def named(tasks: Iterable[Task]) -> str:
     """The first few tasks by id and name, and how many more."""
     every = list(tasks)

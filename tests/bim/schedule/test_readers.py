@@ -82,6 +82,49 @@ def test_lags_of_ms_project_count_tenths_of_a_minute_or_percent():
     ]
 
 
+def with_exception(fields: str, more: str = "") -> Plan:
+    exception = "<Exception><Name>Off</Name><TimePeriod><FromDate>{}</FromDate><ToDate>{}</ToDate></TimePeriod>{}"
+    off = (
+        exception.format("2026-12-25T00:00:00", "2029-01-10T23:59:00", fields)
+        + "<DayWorking>0</DayWorking></Exception>"
+    )
+    calendar = f"<Calendar><UID>1</UID><Name>Site</Name><Exceptions>{off}</Exceptions></Calendar>"
+    task = f"<Task><UID>1</UID><ID>1</ID><Name>t</Name><Duration>PT8H0M0S</Duration>{more}</Task>"
+    text = f"<Project><Calendars>{calendar}</Calendars><Tasks>{task}</Tasks></Project>"
+    return read_msproject(parsed(text.encode(), "p"), "p")
+
+
+@pytest.mark.parametrize(
+    ("fields", "days"),
+    [
+        ("<Type>2</Type><Month>11</Month><MonthDay>25</MonthDay>", [date(y, 12, 25) for y in (2026, 2027, 2028)]),
+        ("<Type>4</Type><MonthDay>3</MonthDay><Period>12</Period>", [date(2027, 12, 3), date(2028, 12, 3)]),
+        ("<Type>4</Type><MonthDay>31</MonthDay><Period>6</Period>", [date(y, 12, 31) for y in (2026, 2027, 2028)]),
+        (
+            "<Type>6</Type><DaysOfWeek>32</DaysOfWeek><EnteredByOccurrences>1</EnteredByOccurrences>"
+            "<Occurrences>2</Occurrences>",
+            [date(2026, 12, 25), date(2027, 1, 1)],
+        ),
+        ("<Type>1</Type><Period>400</Period>", [date(2026, 12, 25), date(2028, 1, 29)]),
+    ],
+)
+def test_a_holiday_that_comes_again_is_off_each_time(fields, days):
+    assert list(with_exception(fields).calendars[0].exceptions) == days
+
+
+def test_a_holiday_by_position_is_named_and_not_guessed():
+    plan = with_exception("<Type>3</Type><Month>4</Month><MonthItem>4</MonthItem><MonthPosition>4</MonthPosition>")
+    assert plan.calendars[0].exceptions == {}
+    assert "1 calendar exceptions recur in a way that is not read" in plan.problems[0].en
+
+
+def test_a_deadline_that_no_forecast_uses_is_named():
+    (problem,) = with_exception(
+        "<Type>1</Type><Period>400</Period>", "<Deadline>2026-12-30T17:00:00</Deadline>"
+    ).problems
+    assert "1 tasks have a deadline" in problem.en
+
+
 BOMB = '<?xml version="1.0"?><!DOCTYPE p [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Project>&b;</Project>'
 
 
@@ -174,6 +217,24 @@ def test_times_and_assignments_of_ifc2x3_come_in():
     assert (roof.id, roof.start) == ("R1", None)
 
 
+def test_a_holiday_in_ifc_comes_again_each_year_and_not_on_the_days_between(tmp_path, shared_data):
+    text = (shared_data / "ifc" / "bSI_construction-scheduling-task.ifc").read_text()
+    (line,) = [each for each in text.splitlines() if "IFCWORKCALENDAR(" in each]
+    number, _, rest = line.partition("=")
+    head, _, kind = rest.rpartition(",")
+    times, _, _ = head.rpartition(",")
+    off = (
+        "#9001=IFCRECURRENCEPATTERN(.YEARLY_BY_DAY_OF_MONTH.,(25),$,(12),$,$,$,$);"
+        "#9002=IFCWORKTIME('Christmas',$,$,#9001,'2010-01-01','2012-12-31');"
+        "#9003=IFCRECURRENCEPATTERN(.YEARLY_BY_POSITION.,$,(1),(5),-1,$,$,$);"
+        "#9004=IFCWORKTIME('May',$,$,#9003,'2010-01-01','2012-12-31');"
+    )
+    text = text.replace(line, f"{off}{number}={times},(#9002,#9004),{kind}")
+    plan = read_plan(write(tmp_path, "off.ifc", text))
+    assert list(plan.calendars[0].exceptions) == [date(year, 12, 25) for year in (2010, 2011, 2012)]
+    assert any("not read and count as ordinary days: May" in problem.en for problem in plan.problems)
+
+
 # --- Primavera --------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +248,30 @@ def test_an_xer_file_comes_in(tmp_path):
     assert done.milestone
     assert plan.relations == (Relation("A100", "A101"), Relation("A101", "A102", Kind.FINISH_FINISH, 8.0 * HOUR_S))
     assert any("task 999" in problem.en for problem in plan.problems)
+
+
+def test_of_several_projects_the_largest_is_read_and_the_others_are_named(tmp_path):
+    rows = XER.splitlines()
+    for mark in ("%T\tPROJECT", "%T\tTASK"):
+        at = rows.index(mark)
+        if mark.endswith("TASK"):
+            rows[at + 1] += "\tproj_id"
+            for n in range(at + 2, at + 5):
+                rows[n] += "\t" * (rows[at + 1].count("\t") - rows[n].count("\t") - 1) + "\t1"
+            other = rows[at + 2].replace("100\t", "200\t", 1)
+            rows.insert(at + 5, other.removesuffix("1") + "2")
+        else:
+            rows.insert(at + 3, "%R\t2\tQUAY\t7")
+    plan = read_plan(write(tmp_path, "two.xer", "\n".join(rows).encode("cp1252")))
+    assert [task.id for task in plan.tasks if not task.summary] == ["A100", "A101", "A102"]
+    assert any("1 more projects, which are left out: QUAY" in problem.en for problem in plan.problems)
+
+
+def test_of_several_projects_in_xml_too(tmp_path):
+    other = "<Project><Name>Quay</Name><Activity><ObjectId>9</ObjectId><Id>Q1</Id></Activity></Project>"
+    plan = read_plan(write(tmp_path, "two.xml", P6.replace("<Project>", other + "<Project>", 1)))
+    assert plan.name == "River"
+    assert any("left out: Quay" in problem.en for problem in plan.problems)
 
 
 def test_a_calendar_of_xer_has_shifts_and_exceptions(tmp_path):
