@@ -120,8 +120,9 @@ def site(new_site: Callable[[], Site]) -> Site:
     return new_site()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of a module's length: while Playwright's sync API runs, asyncio tests of other files in this process fail."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
