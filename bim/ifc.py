@@ -1,9 +1,7 @@
 """IFC files into buildings. The parsing happens in a child process, and only when the cache has not seen the file."""
 
-import contextlib
 import hashlib
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bim.arrays import Payload, map_arrays, write_arrays
+from bim.arrays import Payload, keep_arrays, kept_arrays
 from bim.errors import BadModel
 from bim.frames import FloatArray
 from bim.georef import Georeference
@@ -116,12 +114,11 @@ def _model(path: Path, cache: Path | None, limits: Limits) -> tuple[str, Payload
     """The file's SHA-256 and what was read from it, now or before."""
     sha256 = _sha256(path)
     kept = cache / f"{sha256}-{READER_VERSION}.model" if cache else None
-    if kept and (payload := _cached(kept)):
+    if kept and (payload := kept_arrays(kept)) and _is_sound(payload):
         return sha256, payload
     payload = isolated(_read, str(path), limits=limits, failure=BadModel, what=f"model {path.name}")
     if kept:
-        with contextlib.suppress(OSError):  # a full or read-only disk costs time, not the result
-            _keep(kept, payload)
+        keep_arrays(kept, payload)
     return sha256, payload
 
 
@@ -147,31 +144,17 @@ def _sha256(path: Path) -> str:
         raise BadModel(f"{path} cannot be opened ({error.strerror})", "an IFC file", "check the path") from error
 
 
-def _cached(path: Path) -> Payload | None:
+def _is_sound(payload: Payload) -> bool:
+    """Whether what was kept holds together: indices within what they point into."""
     try:
-        with path.open("rb") as file:
-            payload = map_arrays(file)
         triangles, element = payload["triangles"], payload["element"]
-        sound = (
+        return bool(
             len(triangles) == len(element)
             and (not len(triangles) or 0 <= triangles.min() <= triangles.max() < len(payload["vertices"]))
             and (not len(element) or 0 <= element[0] <= element[-1] < len(payload["global_ids"]))
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return payload if sound else None
-
-
-def _keep(path: Path, payload: Payload) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            write_arrays(file, payload)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 # --- One building out of several files --------------------------------------------------------------------------------

@@ -1,21 +1,18 @@
 """What is displaced or missing as BCF 3.0 topics, each with a viewpoint that shows the element."""
 
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from uuid import NAMESPACE_URL, UUID, uuid5
-from xml.etree.ElementTree import Element as Node
-from xml.etree.ElementTree import SubElement, indent, tostring
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 
+from bim import bcf
 from bim.frames import FloatArray
-from bim.verdict import State
+from bim.verdict import State, Vector
 from scan_to_bim.report.render import Camera, draw, png
 from scan_to_bim.report.summary import SURE, millimetres, summarise, sure
 from scan_to_bim.report.views import paint
@@ -30,8 +27,6 @@ AUTHOR = "Sitewright"
 TYPES = {State.DISPLACED: "Displaced", State.ABSENT: "Missing"}
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://sitewright.org/bcf")
 _GUID = re.compile(r"[0-9A-Za-z_$]{22}")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -54,17 +49,17 @@ def to_bcf(report: Report, date: datetime) -> bytes:
     """
     issues = list(topics(report))
     seen = _Sight(report)
-    out = BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        _put(archive, "bcf.version", _xml(Node("Version", VersionId="3.0")))
-        _put(archive, "project.bcfp", _xml(_project(report)))
-        _put(archive, "extensions.xml", _xml(_extensions(issues)))
-        for number, topic in enumerate(issues):
-            camera = seen.camera(topic.elements)
-            _put(archive, f"{topic.guid}/markup.bcf", _xml(_markup(report, topic, number, date)))
-            _put(archive, f"{topic.guid}/viewpoint.bcfv", _xml(_viewpoint(report, topic, camera)))
-            _put(archive, f"{topic.guid}/snapshot.png", seen.snapshot(topic.elements, camera))
-    return out.getvalue()
+    names = [_file_name(source.path) for source in report.building.sources]
+    return bcf.bcf_bytes(
+        bcf.Bcf(
+            topics=tuple(_topic(report, topic, number, date, seen) for number, topic in enumerate(issues)),
+            project_id=str(uuid5(_NAMESPACE, " ".join(source.sha256 for source in report.building.sources))),
+            project_name=", ".join(names) or AUTHOR,
+            extensions=bcf.Extensions(
+                topic_types=tuple(TYPES.values()), topic_statuses=("Open", "Closed"), priorities=("High", "Normal")
+            ),
+        )
+    )
 
 
 def topics(report: Report) -> Iterator[Topic]:
@@ -121,7 +116,7 @@ def _grouped(report: Report, state: State, members: Sequence[int]) -> Iterator[T
 
 
 def _labels(storey: str, ifc_class: str) -> tuple[str, ...]:
-    return tuple(label for label in (ifc_class, _text(storey).strip()) if label)
+    return tuple(label for label in (ifc_class, storey.strip()) if label)
 
 
 class _Sight:
@@ -202,110 +197,50 @@ def _looking(position: FloatArray, at: FloatArray) -> Camera:
     return Camera(position, direction, up, float(FIELD_OF_VIEW_RAD))
 
 
-def _project(report: Report) -> Node:
-    names = " ".join(source.sha256 for source in report.building.sources)
-    root = Node("ProjectInfo")
-    project = SubElement(root, "Project", ProjectId=str(uuid5(_NAMESPACE, names)))
-    _say(project, "Name", ", ".join(_file_name(source.path) for source in report.building.sources) or "Sitewright")
-    return root
+def _topic(report: Report, topic: Topic, number: int, date: datetime, seen: _Sight) -> bcf.Topic:
+    sources = sorted({report.building.elements[i].source for i in topic.elements})
+    return bcf.Topic(
+        guid=str(topic.guid),
+        title=f"{topic.title.en} / {topic.title.zh}",
+        type=TYPES[topic.state],
+        status="Open",
+        creation_date=date.astimezone(UTC).replace(microsecond=0),
+        creation_author=AUTHOR,
+        priority="High" if topic.state is State.DISPLACED else "Normal",
+        index=number,
+        labels=topic.labels,
+        description=f"{topic.description.en}\n\n{topic.description.zh}",
+        files=tuple(bcf.ModelFile(filename=_file_name(report.building.sources[source].path)) for source in sources),
+        viewpoints=(_viewpoint(report, topic, seen),),
+    )
 
 
-def _extensions(issues: Sequence[Topic]) -> Node:
-    root = Node("Extensions")
-    labels = sorted({label for topic in issues for label in topic.labels})
-    lists = {
-        "TopicTypes": ("TopicType", list(TYPES.values())),
-        "TopicStatuses": ("TopicStatus", ["Open", "Closed"]),
-        "Priorities": ("Priority", ["High", "Normal"]),
-        "TopicLabels": ("TopicLabel", labels),
-        "Users": ("User", [AUTHOR]),
-        "SnippetTypes": ("SnippetType", []),
-        "Stages": ("Stage", []),
-    }
-    for name, (item, values) in lists.items():
-        parent = SubElement(root, name)
-        for value in values:
-            _say(parent, item, value)
-    return root
-
-
-def _markup(report: Report, topic: Topic, number: int, date: datetime) -> Node:
-    root = Node("Markup")
-    files = SubElement(SubElement(root, "Header"), "Files")
-    for source in sorted({report.building.elements[i].source for i in topic.elements}):
-        path = report.building.sources[source].path
-        _say(SubElement(files, "File", IsExternal="true"), "Filename", _file_name(path))
-    status = {"Guid": str(topic.guid), "TopicType": TYPES[topic.state], "TopicStatus": "Open"}
-    node = SubElement(root, "Topic", status)
-    _say(node, "Title", f"{topic.title.en} / {topic.title.zh}")
-    _say(node, "Priority", "High" if topic.state is State.DISPLACED else "Normal")
-    _say(node, "Index", str(number))
-    labels = SubElement(node, "Labels")
-    for label in topic.labels:
-        _say(labels, "Label", label)
-    _say(node, "CreationDate", date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    _say(node, "CreationAuthor", AUTHOR)
-    _say(node, "Description", f"{topic.description.en}\n\n{topic.description.zh}")
-    viewpoint = SubElement(SubElement(node, "Viewpoints"), "ViewPoint", Guid=_viewpoint_guid(topic))
-    for name, value in (("Viewpoint", "viewpoint.bcfv"), ("Snapshot", "snapshot.png"), ("Index", "0")):
-        _say(viewpoint, name, value)
-    return root
-
-
-def _viewpoint(report: Report, topic: Topic, camera: Camera) -> Node:
-    root = Node("VisualizationInfo", Guid=_viewpoint_guid(topic))
-    components = SubElement(root, "Components")
+def _viewpoint(report: Report, topic: Topic, seen: _Sight) -> bcf.Viewpoint:
+    camera = seen.camera(topic.elements)
     guids = [report.building.elements[i].global_id for i in topic.elements]
-    known = [guid for guid in guids if _GUID.fullmatch(guid)]
-    if known:
-        _components(SubElement(components, "Selection"), known)
-    visibility = SubElement(components, "Visibility", DefaultVisibility="true")
-    hidden = {"SpacesVisible": "false", "SpaceBoundariesVisible": "false", "OpeningsVisible": "false"}
-    SubElement(visibility, "ViewSetupHints", hidden)
-    if known:
-        colour = LOOKS[topic.state].fill.removeprefix("#").upper()
-        coloured = SubElement(SubElement(components, "Coloring"), "Color", Color=colour)
-        _components(SubElement(coloured, "Components"), known)
-    view = SubElement(root, "PerspectiveCamera")
-    vectors = {"CameraViewPoint": camera.position_m, "CameraDirection": camera.direction, "CameraUpVector": camera.up}
-    for name, vector in vectors.items():
-        point = SubElement(view, name)
-        for axis, value in zip("XYZ", vector.tolist(), strict=True):
-            _say(point, axis, f"{value + 0.0:.6f}")
-    _say(view, "FieldOfView", f"{np.degrees(FIELD_OF_VIEW_RAD):.3f}")
-    _say(view, "AspectRatio", f"{WIDTH / HEIGHT:.6f}")
-    return root
+    shown = tuple(bcf.Component(guid) for guid in guids if _GUID.fullmatch(guid))
+    colour = LOOKS[topic.state].fill.removeprefix("#").upper()
+    return bcf.Viewpoint(
+        guid=str(uuid5(topic.guid, "viewpoint")),
+        camera=bcf.Camera(
+            kind="perspective",
+            position_m=_rounded(camera.position_m),
+            direction=_rounded(camera.direction),
+            up=_rounded(camera.up),
+            extent=round(float(np.degrees(FIELD_OF_VIEW_RAD)), 3),
+            aspect_ratio=round(WIDTH / HEIGHT, 6),
+        ),
+        selection=shown,
+        coloring=(bcf.Coloring(colour, shown),) if shown else (),
+        snapshot=seen.snapshot(topic.elements, camera),
+        index=0,
+    )
 
 
-def _viewpoint_guid(topic: Topic) -> str:
-    return str(uuid5(topic.guid, "viewpoint"))
-
-
-def _components(parent: Node, guids: Sequence[str]) -> None:
-    for guid in guids:
-        SubElement(parent, "Component", IfcGuid=guid)
-
-
-def _say(parent: Node, name: str, text: str) -> None:
-    SubElement(parent, name).text = _text(text)
-
-
-def _text(text: str) -> str:
-    """Without the characters that XML cannot hold, which a model's names may have."""
-    return _NOT_XML.sub("\ufffd", text)
+def _rounded(vector: FloatArray) -> Vector:
+    x, y, z = np.round(vector, 6).tolist()
+    return x + 0.0, y + 0.0, z + 0.0
 
 
 def _file_name(path: str) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def _xml(root: Node) -> bytes:
-    indent(root)
-    return bytes(tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
-
-
-def _put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    entry = zipfile.ZipInfo(name, _ZIP_DATE)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, data)

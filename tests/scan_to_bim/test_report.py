@@ -521,7 +521,8 @@ def test_names_that_xml_cannot_hold_do_not_break_a_topic(hostile: Report) -> Non
 def test_each_camera_looks_at_its_element(room: Report) -> None:
     files = archive(to_bcf(room, DATE))
     for topic in topics(room):
-        camera = ElementTree.fromstring(files[f"{topic.guid}/viewpoint.bcfv"]).find("PerspectiveCamera")
+        (view,) = [name for name in files if name.startswith(f"{topic.guid}/") and name.endswith(".bcfv")]
+        camera = ElementTree.fromstring(files[view]).find("PerspectiveCamera")
         assert camera is not None
         corners = room.building.mesh.corners[room.building.mesh.of(topic.elements[0])].reshape(-1, 3)
         way = 0.5 * (corners.min(axis=0) + corners.max(axis=0)) - vector(camera, "CameraViewPoint")
