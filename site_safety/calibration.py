@@ -106,6 +106,11 @@ class Calibration:
         cut_off = 0.2 * (y2 - y1) if y2 >= self.height_px - 2 else 0.0
         return self.ground(((x1 + x2) / 2, y2), storey, FOOT_PX + 0.02 * (y2 - y1) + cut_off)
 
+    def misses_px(self) -> list[float]:
+        """How far each mark lies from where the calibration puts it."""
+        seen, site = (np.array([getattr(mark, side) for mark in self.marks]) for side in ("picture_px", "site_m"))
+        return np.linalg.norm(self.project(site) - seen, axis=1).tolist()  # type: ignore[no-any-return]
+
     def fits(self, width_px: int, height_px: int) -> bool:
         """Whether pictures of that shape can be this camera's (any scale of the same shape)."""
         return abs(width_px * self.height_px - height_px * self.width_px) <= max(self.width_px, self.height_px)

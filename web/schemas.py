@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from bim.trades import Trade
 from bim.verdict import State
 from site_safety.hazards import Deed, HazardState, Level, Source
 from web.identifiers import ID_PATTERN
@@ -427,6 +428,7 @@ class ElementOut(Out):
     model_id: str
     version_id: str
     ifc_class: str
+    trade: Trade
     name: str
     storey: str
     system: str | None
@@ -786,6 +788,44 @@ class CameraState(Wire):
     frame_age_s: Number | None = None
     calibration: Calibration | None = None
     at: AwareDatetime
+
+
+class CameraMark(Wire):
+    """A point seen in a camera's picture and picked in the model."""
+
+    picture_px: Point2
+    site_m: Point
+
+
+class CameraMarks(Wire):
+    """What places a camera: the size of the picture in pixels, its marks, and the grounds that it sees."""
+
+    width_px: Annotated[int, Field(ge=64, le=16384)]
+    height_px: Annotated[int, Field(ge=64, le=16384)]
+    marks: Annotated[list[CameraMark], Field(max_length=100)]
+    storeys: Annotated[dict[Name, Metres], Field(min_length=1, max_length=100)]
+    """Elevation of each ground."""
+
+
+class GroundErrorOut(Out):
+    """What a pixel on the ground means: where it is, how far from the camera, and its standard error."""
+
+    picture_px: Point2
+    position_m: Point
+    distance_m: float
+    sigma_m: float
+
+
+class CameraCalibration(Out):
+    """Where a camera stands; as a file it is what `sitewright calibrate` writes and `sitewright watch` reads."""
+
+    calibration: dict[str, Any]
+    T_site_camera: list[list[float]]
+    homography: dict[str, list[list[float]]]
+    error_map: dict[str, list[GroundErrorOut]]
+    residual_px: float
+    marks_off_px: list[float]
+    """How far each mark lies from where the calibration puts it."""
 
 
 class EvidenceRef(Wire):

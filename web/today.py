@@ -1,9 +1,11 @@
 """The morning's questions, answered from what is stored: how far, how late, how safe, who is here, what first."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from web.schemas import Action, DiaryOut, Today, Words
@@ -29,44 +31,56 @@ WORDS = {
     "stop": ("Stop in force: {}", "停机指令生效中：{}"),
     "hazard": ("Hazard: {}", "隐患：{}"),
     "issue": ("Overdue issue: {}", "逾期问题：{}"),
-    "robot_task": ("Approve robot task: {}", "待批准的机器人任务：{}"),
+    "robot_task": ("Robot tasks that wait for approval: {}", "待批准的机器人任务：{}"),
     "task": ("Late: {}", "滞后：{}"),
 }
 
 
 def today(session: Session, site_id: str, day: date, diary: DiaryOut | None) -> Today:
-    """The first screen of a site on a day."""
+    """The first screen of a site on a day. What is many is counted by the database, not read."""
     progress = _newest_progress(session, site_id)
-    hazards = [row for row in _all(session, Hazard, site_id) if row.state != "closed"]
-    issues = [row for row in _all(session, Issue, site_id) if row.state in ("open", "in_progress")]
-    overdue = [row for row in issues if (row.body.get("due_date") or "9999") < day.isoformat()]
-    stops = [row for row in _all(session, Stop, site_id) if row.state == "active"]
-    proposed = [row for row in _all(session, RobotTask, site_id) if row.state == "proposed"]
+    hazards = _all(session, Hazard, site_id, col(Hazard.state) != "closed")
+    is_open = col(Issue.state).in_(("open", "in_progress"))
+    is_overdue = is_open & (_due < day.isoformat())
+    stops = _all(session, Stop, site_id, Stop.state == "active")
     summary = progress.summary if progress else {}
+    first = select(Issue).where(Issue.site_id == site_id, is_overdue).order_by(_due, col(Issue.id)).limit(ACTIONS)
+    proposed = select(RobotTask).where(RobotTask.site_id == site_id, RobotTask.state == "proposed")
+    overdue = _count(session, Issue, site_id, is_overdue)
     return Today(
         date=day,
         progress={key: value for key, value in summary.items() if key != "tasks_of"} or None,
         progress_date=date.fromisoformat(progress.date) if progress else None,
         days_late=summary.get("days_late"),
-        counts=_counts(session, site_id),
+        counts=_counts(session, Current, site_id),
         elements=_elements(session, site_id),
         last_scan_at=session.exec(select(func.max(Scan.taken_at)).where(Scan.site_id == site_id)).one(),
         hazards=dict(Counter(row.body["level"] for row in hazards)),
-        issues_open=len(issues),
-        issues_overdue=len(overdue),
+        issues_open=_count(session, Issue, site_id, is_open),
+        issues_overdue=overdue,
         stops_active=len(stops),
-        robots=dict(Counter(row.state for row in _all(session, Robot, site_id))),
-        cameras=dict(Counter(row.state for row in _all(session, Camera, site_id))),
+        robots=_counts(session, Robot, site_id),
+        cameras=_counts(session, Camera, site_id),
         diary=diary,
-        actions=_actions(stops, hazards, overdue, proposed, summary.get("late", [])),
+        actions=_actions(
+            stops,
+            hazards,
+            session.exec(first).all() if overdue else [],
+            session.exec(proposed.order_by(col(RobotTask.id)).limit(ACTIONS)).all(),
+            summary.get("late", []),
+        ),
     )
 
 
+_due = col(Issue.body)["due_date"].as_string()
+"""The day by which an issue is promised, YYYY-MM-DD; null where none is."""
+
+
 def _actions(
-    stops: list[Stop],
-    hazards: list[Hazard],
-    overdue: list[Issue],
-    proposed: list[RobotTask],
+    stops: Sequence[Stop],
+    hazards: Sequence[Hazard],
+    overdue: Sequence[Issue],
+    proposed: Sequence[RobotTask],
     late: list[dict[str, Any]],
 ) -> list[Action]:
     """What to do first: people's safety, then promises that are broken, then what waits for a word."""
@@ -76,7 +90,9 @@ def _actions(
     found += [
         _action("issue", row.id, _same(row.body["title"]), f"{row.body['due_date']}T00:00:00Z") for row in overdue
     ]
-    found += [_action("robot_task", row.id, row.body["title"]) for row in proposed]
+    if proposed:
+        only = proposed[0].body["title"] if len(proposed) == 1 else _same(str(len(proposed)))
+        found.append(_action("robot_task", proposed[0].id, only))
     found += [_action("task", each["id"], _same(each["name"])) for each in late]
     return found[:ACTIONS]
 
@@ -96,12 +112,17 @@ def _newest_progress(session: Session, site_id: str) -> ProgressRecord | None:
     return session.exec(query.order_by(col(ProgressRecord.date).desc(), col(ProgressRecord.id).desc())).first()
 
 
-def _all(session: Session, table: type[D], site_id: str) -> list[D]:
-    return list(session.exec(select(table).where(table.site_id == site_id)))
+def _all(session: Session, table: type[D], site_id: str, where: ColumnElement[bool] | bool) -> Sequence[D]:
+    return session.exec(select(table).where(table.site_id == site_id, where).order_by(col(table.id))).all()
 
 
-def _counts(session: Session, site_id: str) -> dict[str, int]:
-    query = select(Current.state, func.count()).where(Current.site_id == site_id).group_by(Current.state)
+def _count(session: Session, table: type[D], site_id: str, where: ColumnElement[bool]) -> int:
+    return session.exec(select(func.count()).select_from(table).where(table.site_id == site_id, where)).one()
+
+
+def _counts(session: Session, table: type[Current | Robot | Camera], site_id: str) -> dict[str, int]:
+    """How many rows there are of each state."""
+    query = select(table.state, func.count()).where(table.site_id == site_id).group_by(table.state)
     return dict(session.exec(query).all())
 
 

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime
 from sqlmodel import col, select
 
 from bim.epochs import changes, known
+from bim.trades import trade_of
 from bim.verdict import State
 from web.access import Access, Reads, Surveys
 from web.history import epochs_of
@@ -244,7 +245,7 @@ def _elements(access: Access):  # type: ignore[no-untyped-def]
 
 def _element(element: ModelElement, current: Current | None) -> ElementOut:
     verdict = CurrentOut.model_validate(current) if current else None
-    return ElementOut.model_validate({**element.model_dump(), "verdict": verdict})
+    return ElementOut.model_validate({**element.model_dump(), "trade": trade_of(element.ifc_class), "verdict": verdict})
 
 
 def _tasks_of(access: Access, global_id: str) -> list[str]:

@@ -15,7 +15,10 @@ from web.identifiers import new_id
 from web.problems import conflict
 from web.routes.common import Cursor, Limit, Ref, site_routes
 from web.schemas import (
+    CameraCalibration,
+    CameraMarks,
     CameraState,
+    GroundErrorOut,
     HazardDeed,
     HazardIn,
     HazardOut,
@@ -89,6 +92,28 @@ def report_cameras(access: Ingests, states: Annotated[list[CameraState], Body(ma
     if states:
         tell(access.session, access.site_id, "camera.updated", {"cameras": [s.model_dump(mode="json") for s in states]})
     return Response(status_code=204)
+
+
+@router.post("/cameras/{camera_id}/calibration")
+def calibrate_camera(access: Plans, camera_id: Ref, seen: CameraMarks) -> CameraCalibration:
+    """Where a camera stands, from 8 or more marks; nothing is kept: the answer is the file that the watch reads.
+
+    A layout that does not fix the camera is refused, and a mark that fits badly is named.
+    """
+    from site_safety.calibration import Mark, calibrate
+    from site_safety.calibration_map import error_map
+
+    marks = [Mark(mark.picture_px, mark.site_m) for mark in seen.marks]
+    found = calibrate(marks, camera_id, (seen.width_px, seen.height_px), seen.storeys)
+    return CameraCalibration(
+        calibration=to_json(found),
+        T_site_camera=found.T_site_camera.tolist(),
+        homography={name: found.homography(name).tolist() for name in found.storeys},
+        error_map={name: [GroundErrorOut.model_validate(each) for each in error_map(found, name)]
+                   for name in found.storeys},
+        residual_px=found.residual_px,
+        marks_off_px=found.misses_px(),
+    )  # fmt: skip
 
 
 def _camera(row: Camera) -> CameraState:

@@ -288,6 +288,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site_id}/cameras/{camera_id}/calibration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calibrate Camera
+         * @description Where a camera stands, from 8 or more marks; nothing is kept: the answer is the file that the watch reads.
+         *
+         *     A layout that does not fix the camera is refused, and a mark that fits badly is named.
+         */
+        post: operations["calibrate_camera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site_id}/comparisons": {
         parameters: {
             query?: never;
@@ -1906,6 +1928,63 @@ export interface components {
             residual_px: number;
         };
         /**
+         * CameraCalibration
+         * @description Where a camera stands; as a file it is what `sitewright calibrate` writes and `sitewright watch` reads.
+         */
+        CameraCalibration: {
+            /** T Site Camera */
+            T_site_camera: number[][];
+            /** Calibration */
+            calibration: {
+                [key: string]: unknown;
+            };
+            /** Error Map */
+            error_map: {
+                [key: string]: components["schemas"]["GroundErrorOut"][];
+            };
+            /** Homography */
+            homography: {
+                [key: string]: number[][];
+            };
+            /** Marks Off Px */
+            marks_off_px: number[];
+            /** Residual Px */
+            residual_px: number;
+        };
+        /**
+         * CameraMark
+         * @description A point seen in a camera's picture and picked in the model.
+         */
+        CameraMark: {
+            /** Picture Px */
+            picture_px: [
+                number,
+                number
+            ];
+            /** Site M */
+            site_m: [
+                number,
+                number,
+                number
+            ];
+        };
+        /**
+         * CameraMarks
+         * @description What places a camera: the size of the picture in pixels, its marks, and the grounds that it sees.
+         */
+        CameraMarks: {
+            /** Height Px */
+            height_px: number;
+            /** Marks */
+            marks: components["schemas"]["CameraMark"][];
+            /** Storeys */
+            storeys: {
+                [key: string]: number;
+            };
+            /** Width Px */
+            width_px: number;
+        };
+        /**
          * CameraState
          * @description A camera as the watch reports it.
          */
@@ -2191,6 +2270,7 @@ export interface components {
             system: string | null;
             /** Tasks */
             tasks: string[];
+            trade: components["schemas"]["Trade"];
             verdict: components["schemas"]["CurrentOut"] | null;
             /** Version Id */
             version_id: string;
@@ -2216,6 +2296,7 @@ export interface components {
             storey: string;
             /** System */
             system: string | null;
+            trade: components["schemas"]["Trade"];
             verdict: components["schemas"]["CurrentOut"] | null;
             /** Version Id */
             version_id: string;
@@ -2281,6 +2362,27 @@ export interface components {
             password: string;
             /** Secret */
             secret: string;
+        };
+        /**
+         * GroundErrorOut
+         * @description What a pixel on the ground means: where it is, how far from the camera, and its standard error.
+         */
+        GroundErrorOut: {
+            /** Distance M */
+            distance_m: number;
+            /** Picture Px */
+            picture_px: [
+                number,
+                number
+            ];
+            /** Position M */
+            position_m: [
+                number,
+                number,
+                number
+            ];
+            /** Sigma M */
+            sigma_m: number;
         };
         /**
          * HazardDeed
@@ -4045,6 +4147,12 @@ export interface components {
             token_id: string;
         };
         /**
+         * Trade
+         * @description Who works on a site, coarse enough for a legend.
+         * @enum {string}
+         */
+        Trade: "ground" | "structure" | "walls" | "openings" | "finishes" | "services" | "furniture" | "other";
+        /**
          * UploadOut
          * @description A file on its way (tus 1.0). Complete when `offset` is `length`; then it can be used.
          */
@@ -5199,6 +5307,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** Detail */
+                        detail: string;
+                        /** Detail Zh */
+                        detail_zh: string;
+                        /** Errors */
+                        errors?: {
+                            [key: string]: unknown;
+                        }[] | null;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /** Type */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    calibrate_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+                /** @description The site. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraMarks"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraCalibration"];
+                };
             };
             /** @description What went wrong */
             default: {
