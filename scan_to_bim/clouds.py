@@ -8,6 +8,7 @@ import csv
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,7 +88,8 @@ class ScanFacts:
 
 def inspect_scan(path: Path, limits: Limits = SCAN_LIMITS) -> ScanFacts:
     """Read all of a scan file and tell what is there. Raises BadScan where it cannot be read."""
-    found = isolated(_facts, path, limits=limits, failure=BadScan, what=_what(path))
+    with _naming(path):
+        found = isolated(_facts, path, limits=limits, failure=BadScan, what=_what(path))
     low, high = ((float(x), float(y), float(z)) for x, y, z in found["bounds_m"])
     return ScanFacts(
         path=str(path),
@@ -116,11 +118,23 @@ class _FileScan:
 def _read_file(
     path: Path, origins: Origins, unit_m: float | None, centre_m: FloatArray | None, max_cells: int, limits: Limits
 ) -> _FileScan:
-    found = isolated(
-        _survey_of, path, origins, unit_m, centre_m, max_cells, limits=limits, failure=BadScan, what=_what(path)
-    )
+    with _naming(path):
+        found = isolated(
+            _survey_of, path, origins, unit_m, centre_m, max_cells, limits=limits, failure=BadScan, what=_what(path)
+        )
     survey = Survey(**{name: found[name] for name in Survey.__dataclass_fields__})
     return _FileScan(survey, Input(str(path), _sha256(path), points=found["claimed"]), tuple(found["assumptions"]))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Of several scans, a refusal names the one that it is about."""
+    try:
+        yield
+    except BadScan as error:
+        if path.name in error.found:
+            raise
+        raise BadScan(f"{path.name}: {error.found}", error.expected, error.action) from error
 
 
 def _what(path: Path) -> str:
