@@ -62,8 +62,9 @@ poses = st.builds(
 def test_marks_without_error_give_the_camera_back(truth: Calibration, seed: int) -> None:
     found = calibrate(marks_of(truth, seed, noise_px=0.0), "north", SIZE, STOREYS)
     assert is_rigid(found.T_site_camera)
-    assert found.T_site_camera == pytest.approx(truth.T_site_camera, abs=0.02)
-    assert found.residual_px < 0.1
+    assert found.T_site_camera == pytest.approx(truth.T_site_camera, abs=1e-6)
+    assert found.state[6:] == pytest.approx(truth.state[6:], abs=1e-6)
+    assert found.residual_px < 1e-6
 
 
 @settings(max_examples=30, deadline=None)
