@@ -130,8 +130,8 @@ class Orchestrator:
         match message["type"]:
             case "stop":
                 reason = Reason(str(message["reason"]["en"]), str(message["reason"]["zh"]))
-                scope = Scope(message["scope"])
-                self.stopping.request(str(message["stop_id"]), scope, str(message["ref"]), reason, source)
+                scope, ref = self._known_scope(Scope(message["scope"]), str(message["ref"]))
+                self.stopping.request(str(message["stop_id"]), scope, ref, reason, source)
             case "people":
                 watched, occupied = frozenset(message["watched"]), frozenset(message["occupied"])
                 self._watchers[source] = (self._now_s(), watched, occupied)
@@ -140,6 +140,11 @@ class Orchestrator:
                 self.stopping.release(str(message["stop_id"]), str(message["person"]))
             case _:
                 raise BadInput(f"a {message['type']} that this key cannot sign", "a stop", "release as a person")
+
+    def _known_scope(self, scope: Scope, ref: str) -> tuple[Scope, str]:
+        """A stop for a zone or a robot that nobody here knows is a stop for the whole site, never for nobody."""
+        known = {Scope.SITE: True, Scope.ZONE: ref in self.dispatcher.world.zones, Scope.ROBOT: ref in self._robots}
+        return (scope, ref) if known[scope] else (Scope.SITE, "")
 
     # --- The loops ----------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 No server, database or browser is in this path. Each datagram is an HMAC-SHA256 in hex, a space, and JSON. Watchers
 sign with the stop key; releasing takes the person's key, which no watcher holds. A stop may be sent any number of
-times, so replaying one does nothing; other messages carry a number that grows, and an old number is ignored.
+times, so replaying one does nothing; other messages carry a number that grows, and an older one is refused.
 """
 
 import asyncio
@@ -96,13 +96,15 @@ class _Listener(asyncio.DatagramProtocol):
             self._transport.sendto(sign(self._keys[name], {"ack": data[:64].decode("ascii")}), addr)
 
     def _is_new(self, message: Message) -> bool:
+        """False for a message that was taken before: its answer was lost. Raises BadInput for an older one."""
         if message.get("type") == "stop":
             return True
         source, number = str(message["source"]), int(message["number"])
-        new = number > self._newest.get(source, -1)
-        if new:
-            self._newest[source] = number
-        return new
+        newest = self._newest.get(source, -1)
+        if number < newest:
+            raise BadInput("a message older than the last one", "a newer one", "put the sender's clock right")
+        self._newest[source] = number
+        return number > newest
 
 
 async def listen(folder: Path, port: int, take: Take) -> tuple[asyncio.DatagramTransport, int]:
@@ -122,6 +124,7 @@ class StopSender:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect(("127.0.0.1", port))
         self._socket.settimeout(ACK_S)
+        self._number = 0
 
     def stop(self, stop_id: str, scope: Scope, ref: str, reason: Reason) -> None:
         """Latch a stop; the same stop_id is the same stop. Raises LinkLost when nobody takes it: sound the alarm."""
@@ -141,7 +144,9 @@ class StopSender:
         self._socket.close()
 
     def _send(self, message: dict[str, Any]) -> None:
-        datagram = sign(self._key, {**message, "source": self._source, "number": time.time_ns()})
+        # Grows though the clock is put back.
+        self._number = max(time.time_ns(), self._number + 1)
+        datagram = sign(self._key, {**message, "source": self._source, "number": self._number})
         for _ in range(TRIES):
             try:
                 self._socket.send(datagram)

@@ -14,6 +14,9 @@ from robots.stop import CONFIRM_S, Scope, Stop, confirm, escalate, release, requ
 from robots.wire import reason_json
 
 RETRY_S = 0.1
+UNKNOWN = Reason(
+    "The robot stands by a stop whose reason was lost in a restart.", "机器人处于停机状态，其原因在重启时丢失。"
+)
 Alarm = Callable[[Stop], None]
 """Told each time that a stop changes; an escalated one sounds the alarm."""
 Within = Callable[[str], Iterable[str]]
@@ -62,10 +65,15 @@ class Stopping:
         return any(stop.latched and robot_id in stop.confirmations for stop in self.stops.values())
 
     def heard(self, robot_id: str, confirmed: Iterable[str]) -> None:
-        """The robot's state lists the stops that it confirms."""
+        """The robot's state lists the stops that it confirms.
+
+        One that nobody here knows was told before a crash that came before the disk: it is taken over, so that a
+        person can see and release it.
+        """
         for stop_id in confirmed:
-            if stop_id in self.stops:
-                self._keep(confirm(self.stops[stop_id], robot_id, utc()))
+            if stop_id not in self.stops:
+                self.request(stop_id, Scope.ROBOT, robot_id, UNKNOWN, robot_id)
+            self._keep(confirm(self.stops[stop_id], robot_id, utc()))
 
     def entered(self, robot_id: str, zones: Iterable[str]) -> None:
         """A robot that comes into a stopped zone, or onto a stopped site, must stand too."""

@@ -59,6 +59,8 @@ def watch(
     from site_safety.watch import Watch
 
     site = read_cameras(cameras)
+    if stop_key is None and any(each.guards for each in site.camera):
+        print("sitewright: cameras guard robot zones, but no robot is stopped: give --stop-key", file=sys.stderr)
     detector, judge, fresh = load_detector(model), EquipmentJudge(heads), new_signal()
     eyes = [eye_of(each, _beside(cameras, each.calibration), detector, judge) for each in site.camera]
     sources = [source_of(each, site.allowed_networks, cameras.parent) for each in site.camera]

@@ -248,6 +248,35 @@ def test_a_stop_stands_until_a_person_releases_it_and_work_goes_on(tmp_path: Pat
     run_simulated(scenario())
 
 
+@pytest.mark.parametrize(("scope", "ref"), [("zone", "loby"), ("robot", "r9"), ("zone", "")])
+def test_a_stop_for_what_nobody_knows_is_a_stop_for_the_site(tmp_path: Path, scope: str, ref: str) -> None:
+    async def scenario() -> None:
+        async with site(tmp_path, "r1", "r2", zones=[LOBBY]) as s:
+            o = s.orchestrator
+            await s.until(lambda: len(o.sightings) == 2)
+            said = {"en": DANGER.en, "zh": DANGER.zh}
+            o.take({"type": "stop", "source": "c1", "stop_id": "s1", "scope": scope, "ref": ref, "reason": said}, False)
+            stop = o.stopping.stops["s1"]
+            assert (stop.scope, stop.ref, set(stop.confirmations)) == (Scope.SITE, "", {"r1", "r2"})
+            await s.until(lambda: not o.stopping.stops["s1"].silent)
+
+    run_simulated(scenario())
+
+
+def test_a_stop_that_only_the_robot_remembers_is_taken_over_and_released_by_a_person(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with site(tmp_path, "r1") as s:
+            o = s.orchestrator
+            await s.robots["r1"].stop("told before the crash")
+            await s.until(lambda: "told before the crash" in o.stopping.stops)
+            assert o.stopping.stops["told before the crash"].latched
+            await o.submit(task("a"), WHY, "Li")
+            o.stopping.release("told before the crash", "Li")
+            await s.over("a")
+
+    run_simulated(scenario())
+
+
 def test_a_robot_that_does_not_confirm_a_stop_stops_the_whole_site(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with site(tmp_path, "r1", "r2") as s:

@@ -1,6 +1,7 @@
 """The datagram that stops a site: only who holds a key is heard, and a sender knows whether it was."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,24 @@ def test_a_watcher_stops_and_only_a_person_releases(tmp_path: Path) -> None:
         person.close()
 
     assert exchange(tmp_path, send) == [("stop", False), ("people", False), ("release", True)]
+
+
+def test_a_clock_that_is_put_back_silences_no_watcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_keys(tmp_path)
+    clock = iter([2_000, 1_000, 500])
+    monkeypatch.setattr(time, "time_ns", lambda: next(clock))
+
+    def send(port: int) -> None:
+        watcher = StopSender(tmp_path / STOP_KEY, port, "c1")
+        watcher.people(["lobby"], [])
+        watcher.people(["lobby"], ["lobby"])
+        restarted = StopSender(tmp_path / STOP_KEY, port, "c1")
+        with pytest.raises(BadInput, match="put the sender's clock right"):
+            restarted.people(["lobby"], [])
+        watcher.close()
+        restarted.close()
+
+    assert exchange(tmp_path, send) == [("people", False), ("people", False)]
 
 
 def test_who_has_another_key_is_not_heard(tmp_path: Path) -> None:
