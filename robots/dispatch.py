@@ -144,8 +144,14 @@ class Dispatcher:
             step = Step.BACK if task.spec.kind in REPEATABLE else Step.QUARANTINE
             self._step(task.spec.task_id, step, at, why.silent(robot_id))
 
+    def fill_zones(self, robot_id: str, inside: Iterable[str]) -> None:
+        """A body fills the zones that it reaches into: what nobody holds is its own until it is out again."""
+        free = [zone for zone in inside if zone not in self.world.allocation.holders]
+        if free:
+            self.world = replace(self.world, allocation=self.world.allocation.take(robot_id, free))
+
     def free_zones(self, robot_id: str, still_in: Iterable[str]) -> None:
-        """A robot without a task lets go of all zones but those that its body is in."""
+        """A robot lets go of all zones but those that its task needs or that its body is in."""
         kept = set(still_in) | set(task.spec.zones if (task := self.held_by(robot_id)) else ())
         self.world = replace(self.world, allocation=self.world.allocation.let_go(robot_id, kept))
 
@@ -198,7 +204,8 @@ class Dispatcher:
         present = [p for p in able if p.robot_id in sightings and sightings[p.robot_id].present(now_s)]
         if not present:
             return why.distrusted(able, sightings) or why.ABSENT
-        free = [p for p in present if p.robot_id not in self._holders]
+        chosen = self.world.plan.get(task.spec.task_id)
+        free = sorted((p for p in present if p.robot_id not in self._holders), key=lambda p: p.robot_id != chosen)
         reasons = [robot_gate(task, p, sightings[p.robot_id].state, self.world) for p in free]
         return next((reason for reason in reasons if reason), why.BUSY)
 

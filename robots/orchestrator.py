@@ -290,8 +290,8 @@ class Orchestrator:
         if reason := world.allocation.obstacle(world.zones, robot_id, sorted(entered)):
             stop_id = f"{robot_id}-{state.instance[:8]}-{state.sequence}"
             self.stopping.request(stop_id, Scope.ROBOT, robot_id, reason, "zones")
-        if self.dispatcher.held_by(robot_id) is None:
-            self.dispatcher.free_zones(robot_id, inside)
+        self.dispatcher.free_zones(robot_id, inside)
+        self.dispatcher.fill_zones(robot_id, inside)
 
     def _within(self, zone_id: str) -> Iterable[str]:
         holder = self.dispatcher.world.allocation.holders.get(zone_id)

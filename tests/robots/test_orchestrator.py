@@ -215,6 +215,25 @@ def test_a_watcher_that_falls_silent_leaves_its_zones_occupied(tmp_path: Path) -
     run_simulated(scenario())
 
 
+def test_a_body_fills_its_zone_though_no_task_of_its_needs_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with site(tmp_path, "r1", "r2", zones=[LOBBY]) as s:
+            o = s.orchestrator
+            await s.until(lambda: len(o.sightings) == 2)
+            await o.submit(task("pass", seconds=1.0, x_m=0.0), WHY, "Li")
+            await s.over("pass")
+            inside = next(robot for robot, zones in o.zones_of.items() if "lobby" in zones)
+            await o.submit(task("in the lobby", x_m=0.0, zones=("lobby",)), WHY, "Li")
+            o.dispatcher.know(plan={"in the lobby": "r1" if inside == "r2" else "r2"})
+            await asyncio.sleep(60.0)
+            assert f"held by {inside}" in s.why("in the lobby")
+            await o.submit(task("away", x_m=30.0), WHY, "Li")
+            o.dispatcher.know(plan={"away": inside})
+            await s.over("away", "in the lobby")
+
+    run_simulated(scenario())
+
+
 def test_a_robot_that_enters_a_zone_that_it_does_not_hold_is_stopped(tmp_path: Path) -> None:
     async def scenario() -> None:
         closed = replace(LOBBY, kind="keep_out")
