@@ -1,8 +1,8 @@
 """Who may be where: a robot holds all zones that its task needs, or none of them and waits. Pure.
 
-Taking all or nothing means that nobody holds a zone while waiting for another: there is no deadlock. A zone is let go
-only by a robot that is seen outside it, or that has been silent for so long that it must stand by its own clock; then
-its place stays blocked as long as its last known body reaches into the zone.
+Taking all or nothing means that no task holds a zone while waiting for another. A body holds what it reaches into,
+task or not. A zone is let go only by a robot that is seen outside it, or that has been silent for so long that it must
+stand by its own clock; then its place stays blocked as long as its last known body reaches into the zone.
 """
 
 from collections.abc import Iterable, Mapping
