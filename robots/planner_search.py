@@ -1,9 +1,9 @@
 """Good routes for many jobs: construct, then improve by simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983).
 
 Moves are those of vehicle routing between jobs that lie near each other (granular neighbourhoods, Toth and Vigo 2003):
-a piece of a route goes elsewhere, two jobs change places, two routes swap their tails. Every candidate is timed whole,
-so that zones, predecessors, batteries and shifts count; candidates that only lengthen routes which are not the last to
-end are refused before that. The same seed gives the same plan.
+a piece of a route goes elsewhere, two jobs change places, two routes swap their tails, a robot charges at another
+time. What the two changed routes would cost alone refuses most candidates; the others are timed whole, so that zones,
+predecessors, batteries and shifts count. The same seed gives the same plan.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from robots.planner_timing import (
     LATE,
     LEFT_OUT,
     Routes,
+    alone,
     approach,
     begin,
     copied,
@@ -66,7 +67,7 @@ def _annealed(
     rows, costs, own = (
         np.zeros((a.work.shape[1], 9), np.int64),
         np.zeros((3, 7), np.int64),
-        np.zeros((2, len(a.free)), np.int64),
+        np.zeros((3, len(a.free)), np.int64),
     )
     m, tried = memory(a), 0
     while tried < rounds and (left_s := ends_at - monotonic()) > 0.0:
@@ -193,12 +194,13 @@ def _improve(a, here, best, candidate, m, rows, costs, own, near, seed, rounds, 
         allowed = cost[GUIDE] - warmth * np.log(1.0 - np.random.random())
         if (
             cost[LATE] + cost[LEFT_OUT] == 0
-            and cost[GUIDE] + _estimate(a, candidate, own, cost[FINISH], r, s) > allowed
+            and cost[GUIDE] + _estimate(a, candidate, m, own, cost[FINISH], r, s) > allowed
         ):
-            _write(here, candidate)
+            _write_two(here, candidate, r, s)
             continue
         timed(a, candidate, m, rows, trial)
         if trial[GUIDE] > allowed:
+            # Timing may have left out jobs of any route.
             _write(here, candidate)
             continue
         _write(candidate, here)
@@ -211,24 +213,43 @@ def _improve(a, here, best, candidate, m, rows, costs, own, near, seed, rounds, 
 
 @kernel
 def _remember(a, routes, m, own):  # type: ignore[no-untyped-def]
-    """What each route costs by itself, and when its robot is done."""
+    """For each robot when it is done, and what its route costs and when it would be done alone."""
     for r in range(len(m.now)):
-        own[0, r], own[1, r] = _own_cost(a, routes, r), m.now[r]
+        own[2, r] = m.now[r]
+    for r in range(len(m.now)):
+        own[0, r], own[1, r] = _alone(a, routes, m, r)
 
 
 @kernel
-def _estimate(a, routes, own, finish, r, s):  # type: ignore[no-untyped-def]
-    """Roughly how much more two changed routes cost, waiting and charging apart; nothing where one ends last."""
+def _estimate(a, routes, m, own, finish, r, s):  # type: ignore[no-untyped-def]
+    """Roughly how much more two changed routes cost: waiting is taken to stay as it is, or to go where it could matter
+    for the finish."""
     robots = len(a.work)
-    more = 0
+    more, last = 0, 0
+    for k in range(robots):
+        if k != r and k != s:
+            last = max(last, own[2, k])
     for one in (r, s if s != r else robots):
         if one >= robots:
             continue
-        if own[1, one] >= finish:
-            return -NEVER
-        longer = _own_cost(a, routes, one) - own[0, one]
-        more += longer + EVEN * (max(0, own[1, one] + longer - a.aim) - max(0, own[1, one] - a.aim))
-    return more
+        cost, end = _alone(a, routes, m, one)
+        expected = own[2, one] + end - own[1, one]
+        more += cost - own[0, one] + EVEN * (max(0, expected - a.aim) - max(0, own[2, one] - a.aim))
+        last = max(last, end)
+    return more + a.weights[1] * (last - finish)
+
+
+@kernel
+def _alone(a, routes, m, r):  # type: ignore[no-untyped-def]
+    """What a route costs, and when its robot is done, if it never had to wait."""
+    jobs = a.work.shape[1]
+    busy, end = alone(a, routes, m, r)
+    changed = 0
+    j = routes.next[jobs + r]
+    while j < jobs:
+        changed += a.before[j] >= 0 and a.before[j] != r
+        j = routes.next[j]
+    return a.weights[0] * busy + a.weights[2] * changed, end
 
 
 @kernel
@@ -241,34 +262,51 @@ def _write(source, target):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _write_two(source, target, r, s):  # type: ignore[no-untyped-def]
+    """As `_write`, where only the routes of two robots differ."""
+    jobs = len(source.owner)
+    for one in (r, s):
+        node = jobs + one
+        while True:
+            target.next[node], target.previous[node] = source.next[node], source.previous[node]
+            node = source.next[node]
+            if node >= jobs:
+                break
+            target.owner[node], target.docks[node] = source.owner[node], source.docks[node]
+
+
+@kernel
 def _note(source, target):  # type: ignore[no-untyped-def]
     for k in range(len(source)):
         target[k] = source[k]
 
 
 @kernel
-def _own_cost(a, routes, r):  # type: ignore[no-untyped-def]
-    """What a route costs by itself: driving without detours to the dock, work, changed jobs."""
-    jobs = a.work.shape[1]
-    total, at = 0, jobs + r
-    j = routes.next[at]
-    while j < jobs:
-        total += a.weights[0] * (a.leg[a.group[r], at, j] + a.work[r, j])
-        if a.before[j] >= 0 and a.before[j] != r:
-            total += a.weights[2]
-        at, j = j, routes.next[j]
-    return total
-
-
-@kernel
 def _move(a, routes, j, i):  # type: ignore[no-untyped-def]
     """Change the routes so that job `j` follows node `i`, one way or another; False where that cannot be."""
-    kind = np.random.randint(4)
+    kind = np.random.randint(5)
+    if kind == 4:
+        return _dock(a, routes, j)
     if kind == 3:
         return _swap_tails(a, routes, j, i)
     if kind == 2:
         return _swap(a, routes, j, routes.next[i])
     return _relocate(a, routes, j, i, 1 + np.random.randint(LONGEST_PIECE) if kind else 1)
+
+
+@kernel
+def _dock(a, routes, j):  # type: ignore[no-untyped-def]
+    """The robot charges before `j`, and otherwise only where it must; or there too only when it must."""
+    robots, jobs = a.work.shape
+    r, docks = routes.owner[j], routes.docks[j]
+    if r >= robots or a.drive[r] + a.labour[r] == 0:
+        return False
+    node = routes.next[jobs + r]
+    while node < jobs:
+        routes.docks[node] = 0
+        node = routes.next[node]
+    routes.docks[j] = 1 - docks
+    return True
 
 
 @kernel

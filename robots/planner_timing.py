@@ -77,27 +77,48 @@ def approach(a, routes, m, r, j):  # type: ignore[no-untyped-def]
     at, now, charge = m.at[r], m.now[r], m.charge[r]
     direct, to, back = a.leg[a.group[r], at, j], a.to_dock[r, at], a.from_dock[r, j]
     home = a.drive[r] * a.to_dock[r, j] + a.labour[r] * a.work[r, j]
-    docks = routes.docks[j] or (charge - a.drive[r] * direct - home < a.reserve[r])
+    if not routes.docks[j] and charge - a.drive[r] * direct - home >= a.reserve[r]:
+        return direct, 0, now + direct, charge - a.drive[r] * direct
     found = charge - a.drive[r] * to
     wanted = max(found, min(FULL, m.rest[j] + a.drive[r] * back + a.reserve[r]))
     on_dock = -((found - wanted) // a.refill[r])
-    if not docks:
-        return direct, 0, now + direct, charge - a.drive[r] * direct
     return to + back, on_dock, now + to + on_dock + back, wanted - a.drive[r] * back
 
 
 @kernel
 def _rests(a, routes, m):  # type: ignore[no-untyped-def]
-    """Charge that each route needs from a job's start to its end and back to the dock."""
-    robots, jobs = a.work.shape
-    for r in range(robots):
-        j = routes.previous[jobs + r]
-        behind = a.drive[r] * a.to_dock[r, j]
-        while j < jobs:
-            m.rest[j] = min(FULL, a.labour[r] * a.work[r, j] + behind)
-            before = routes.previous[j]
-            behind = m.rest[j] + a.drive[r] * a.leg[a.group[r], before, j]
-            j = before
+    for r in range(len(a.work)):
+        _rest(a, routes, m, r)
+
+
+@kernel
+def _rest(a, routes, m, r):  # type: ignore[no-untyped-def]
+    """Charge that a route needs from each job's start to its end and back to the dock."""
+    jobs = a.work.shape[1]
+    j = routes.previous[jobs + r]
+    behind = a.drive[r] * a.to_dock[r, j]
+    while j < jobs:
+        m.rest[j] = min(FULL, a.labour[r] * a.work[r, j] + behind)
+        before = routes.previous[j]
+        behind = m.rest[j] + a.drive[r] * a.leg[a.group[r], before, j]
+        j = before
+
+
+@kernel
+def alone(a, routes, m, r):  # type: ignore[no-untyped-def]
+    """Seconds that a robot drives and works, and when it is done, if it never had to wait; `m` is written over."""
+    jobs = a.work.shape[1]
+    _rest(a, routes, m, r)
+    m.now[r], m.charge[r], m.at[r] = a.free[r], a.charge[r], jobs + r
+    busy = 0
+    j = routes.next[jobs + r]
+    while j < jobs:
+        way, _, arrive, left = approach(a, routes, m, r, j)
+        work = a.work[r, j]
+        busy += way + work
+        m.now[r], m.charge[r], m.at[r] = arrive + work, left - a.labour[r] * work, j
+        j = routes.next[j]
+    return busy, m.now[r]
 
 
 @kernel
