@@ -45,7 +45,8 @@ def today(session: Session, site_id: str, day: date, diary: DiaryOut | None) -> 
     stops = _all(session, Stop, site_id, Stop.state == "active")
     summary = progress.summary if progress else {}
     first = select(Issue).where(Issue.site_id == site_id, is_overdue).order_by(_due, col(Issue.id)).limit(ACTIONS)
-    proposed = select(RobotTask).where(RobotTask.site_id == site_id, RobotTask.state == "proposed")
+    is_proposed = col(RobotTask.state) == "proposed"
+    proposed = select(RobotTask).where(RobotTask.site_id == site_id, is_proposed).order_by(col(RobotTask.id)).limit(1)
     overdue = _count(session, Issue, site_id, is_overdue)
     return Today(
         date=day,
@@ -66,7 +67,8 @@ def today(session: Session, site_id: str, day: date, diary: DiaryOut | None) -> 
             stops,
             hazards,
             session.exec(first).all() if overdue else [],
-            session.exec(proposed.order_by(col(RobotTask.id)).limit(ACTIONS)).all(),
+            session.exec(proposed).first(),
+            _count(session, RobotTask, site_id, is_proposed),
             summary.get("late", []),
         ),
     )
@@ -80,7 +82,8 @@ def _actions(
     stops: Sequence[Stop],
     hazards: Sequence[Hazard],
     overdue: Sequence[Issue],
-    proposed: Sequence[RobotTask],
+    proposed: RobotTask | None,
+    proposals: int,
     late: list[dict[str, Any]],
 ) -> list[Action]:
     """What to do first: people's safety, then promises that are broken, then what waits for a word."""
@@ -91,8 +94,9 @@ def _actions(
         _action("issue", row.id, _same(row.body["title"]), f"{row.body['due_date']}T00:00:00Z") for row in overdue
     ]
     if proposed:
-        only = proposed[0].body["title"] if len(proposed) == 1 else _same(str(len(proposed)))
-        found.append(_action("robot_task", proposed[0].id, only))
+        found.append(
+            _action("robot_task", proposed.id, proposed.body["title"] if proposals == 1 else _same(str(proposals)))
+        )
     found += [_action("task", each["id"], _same(each["name"])) for each in late]
     return found[:ACTIONS]
 
