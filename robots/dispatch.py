@@ -81,12 +81,18 @@ class Dispatcher:
         """A person looked at a failed or quarantined task, and wants the rest of it done."""
         self._step(task_id, Step.REQUEUE, at, why.wanted_by(person))
 
-    def withdraw(self, elements: frozenset[str], at: dt.datetime) -> None:
-        """The model changed: what is about elements that left it waits for a person."""
+    def withdraw(self, at: dt.datetime) -> list[str]:
+        """Tasks about elements that left the model wait for a person from now on; a robot ends what it has in hand."""
+        elements = self.world.elements
+        if elements is None:
+            return []
+        withdrawn = []
         for task in list(self.tasks.values()):
             gone = [element for element in task.spec.element_ids if element not in elements]
             if gone and task.state not in OVER | HELD | {TaskState.QUARANTINED}:
                 self._step(task.spec.task_id, Step.QUARANTINE, at, why.left_the_model(gone[0]))
+                withdrawn.append(task.spec.task_id)
+        return withdrawn
 
     # --- Robots ------------------------------------------------------------------------------------------------------
 
@@ -160,18 +166,29 @@ class Dispatcher:
         *,
         permits: Iterable[str] | None = None,
         verified: Iterable[str] | None = None,
+        elements: Iterable[str] | None = None,
         people: Iterable[str] | None = None,
         plan: Mapping[str, str] | None = None,
     ) -> None:
-        """What changed around the tasks: permits, elements verified, zones with people, the planner's choice."""
+        """What changed around the tasks: permits, elements verified, those of the model, zones with people, the plan.
+
+        What is planned goes before what is not, in the plan's order.
+        """
         world = self.world
         self.world = replace(
             world,
             permits=world.permits if permits is None else frozenset(permits),
             verified=world.verified if verified is None else frozenset(verified),
             allocation=world.allocation if people is None else world.allocation.with_people(people),
-            plan=world.plan if plan is None else plan,
+            elements=world.elements if elements is None else frozenset(elements),
+            plan=world.plan if plan is None else dict(plan),
         )
+        if plan is not None:
+            self._queue = dict.fromkeys([*(t for t in plan if t in self._queue), *self._queue])
+
+    def unplan(self, robot_id: str) -> None:
+        """A robot that is lost does not keep others from what was planned for it."""
+        self.know(plan={task_id: robot for task_id, robot in self.world.plan.items() if robot != robot_id})
 
     # --- Within ------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bim.verdict import Reason
+from robots.dispatch_reasons import left_the_model
 from robots.robot import Mode, Profile, RobotState
 from robots.tasks import Task, TaskState
 from robots.zones import Allocation, Zone
@@ -27,13 +28,17 @@ class World:
     """Given and in force now."""
     verified: frozenset[str] | None = None
     """Elements that the newest scan found built; None: nothing is known, and what needs them waits."""
+    elements: frozenset[str] | None = None
+    """Elements of the newest model; None: no model was read."""
     plan: Mapping[str, str] = field(default_factory=dict)
-    """The robot that the planner chose for a task."""
+    """The robot that the planner chose for a task, in the order of their starts."""
 
 
 def task_gate(task: Task, world: World) -> Reason | None:
     """Why no robot at all can begin it."""
     spec = task.spec
+    if world.elements is not None and (gone := [e for e in spec.element_ids if e not in world.elements]):
+        return left_the_model(gone[0])
     for before in spec.after_tasks:
         if before not in world.tasks or world.tasks[before].state is not TaskState.DONE:
             return Reason(f"It waits for task {before}.", f"等待任务{before}完成。")

@@ -124,6 +124,20 @@ class Orchestrator:
         self.dispatcher.requeue(task_id, person, utc())
         await self._changed(task_id)
 
+    async def know(
+        self,
+        *,
+        permits: Iterable[str] | None = None,
+        verified: Iterable[str] | None = None,
+        elements: Iterable[str] | None = None,
+        plan: Mapping[str, str] | None = None,
+    ) -> None:
+        """What is new around the tasks, as `Dispatcher.know`; those whose element left the model wait for a person."""
+        self.dispatcher.know(permits=permits, verified=verified, elements=elements, plan=plan)
+        for task_id in self.dispatcher.withdraw(utc()):
+            await self._changed(task_id)
+        self._change.set()
+
     def take(self, message: Message, by_person: bool) -> None:
         """A verified message of the stop channel. Raises BadInput to refuse it."""
         source = str(message["source"])
@@ -186,6 +200,9 @@ class Orchestrator:
                 silent_s = now_s - (known.heard_s if known else self._started_s)
                 if silent_s > SAFETY_S and not self.dispatcher.held_by(robot_id):
                     self.dispatcher.free_zones(robot_id, self.zones_of.get(robot_id, ()))
+                    if robot_id in self.dispatcher.world.plan.values():
+                        self.dispatcher.unplan(robot_id)
+                        self._change.set()
                 if silent_s > self._lost_s and self.dispatcher.held_by(robot_id):
                     self.dispatcher.lost(robot_id, utc())
                     self._change.set()

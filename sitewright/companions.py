@@ -76,7 +76,8 @@ def _robots_at_work(desk: Desk, ended: threading.Event) -> None:
     ]
     _run([*plan, "--permit", "drilling", "--json", tasks, "--quiet"], {}, ended)
     at_server = ["--server", desk.address, "--site", desk.site_id]
-    work = ["robots", "--data", desk.folder / "robots", "--fleet", fleet, "--tasks", tasks, *at_server, "--quiet"]
+    known = ["--tasks", tasks, "--verdicts", verdicts, "--permit", "drilling"]
+    work = ["robots", "--data", desk.folder / "robots", "--fleet", fleet, *known, *at_server, "--quiet"]
     _run(work, {"SITEWRIGHT_TOKEN": desk.token}, ended)
 
 

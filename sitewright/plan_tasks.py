@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from robots.proposal import Proposal
     from robots.site_plan import Crew, SitePlan
     from robots.site_state import SiteState
+    from robots.task_rules import TaskRules
     from sitewright.settings import Settings
 
 LOOK_AHEAD_DAYS = 14
@@ -31,6 +32,10 @@ def tasks(
     fleet: Annotated[Path, typer.Option(metavar="FLEET.yaml", help="The robots of the site.")],
     schedule: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The programme: only what is due soon is built.")
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(metavar="RULES.yaml", help="How each kind of work is done here, stores, what needs no approval."),
     ] = None,
     date: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="The day to plan, from its morning; today when left out.")
@@ -52,22 +57,26 @@ def tasks(
     from robots.from_model import propose_tasks
     from robots.navigation import storey_maps
     from robots.site_plan import plan_tasks
+    from robots.task_rules import TaskRules, read_rules
     from sitewright.cli import _check_files
     from sitewright.progress_outputs import write_whole
     from sitewright.settings import load_settings
 
     settings = load_settings()
-    _check_files([*models, verdicts, fleet, *([schedule] if schedule else ())], [json])
+    _check_files([*models, verdicts, fleet, *(each for each in (schedule, rules) if each)], [json])
+    work = read_rules(rules) if rules else TaskRules()
     now = _morning(date)
     building = read_building(models, settings.cache, settings.limits)
     site = site_of(building, verdicts, settings)
     crews = crews_of(read_fleet(fleet), building, hours)
     maps = {radius: storey_maps(site, radius) for radius in sorted({crew.profile.radius_m for crew in crews})}
     due = _due(schedule, building, now, days, settings) if schedule else None
-    proposals = propose_tasks(site, next(iter(maps.values())), grid=_grid(models, settings), due=due)
+    proposals = propose_tasks(site, next(iter(maps.values())), work, _grid(models, settings), due)
     found = plan_tasks([each.spec for each in proposals], crews, maps, site, now, permits=permits or ())
     if json:
-        write_whole({json: json_text.dumps(as_json(proposals, found, now), ensure_ascii=False, indent=1).encode()})
+        write_whole(
+            {json: json_text.dumps(as_json(proposals, found, now, work), ensure_ascii=False, indent=1).encode()}
+        )
     if not quiet:
         _show(proposals, found, now, language or settings.language)
 
@@ -152,8 +161,11 @@ def _due(
 # --- What goes out ----------------------------------------------------------------------------------------------------
 
 
-def as_json(proposals: "tuple[Proposal, ...]", found: "SitePlan", now: dt.datetime) -> dict[str, Any]:
-    """Tasks in the shape of the API with their reasons, and the plan."""
+def as_json(
+    proposals: "tuple[Proposal, ...]", found: "SitePlan", now: dt.datetime, rules: "TaskRules"
+) -> dict[str, Any]:
+    """Tasks in the shape of the API with their reasons, and the plan. What the rules approve is approved."""
+    from robots.from_model import approved_by_rule
     from robots.wire import reason_json, spec_json
 
     plan, visits = found.plan, {visit.job_id: visit for visit in found.plan.visits}
@@ -161,7 +173,7 @@ def as_json(proposals: "tuple[Proposal, ...]", found: "SitePlan", now: dt.dateti
         "tasks": [
             spec_json(each.spec)
             | {
-                "state": "proposed",
+                "state": "approved" if approved_by_rule(each.spec, rules) else "proposed",
                 "why": reason_json(each.why),
                 "robot_id": visits[each.spec.task_id].robot_id if each.spec.task_id in visits else None,
                 "waits_for": _reason(found.waits.get(each.spec.task_id)),

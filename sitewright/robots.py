@@ -2,25 +2,33 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bim.errors import BadInput
-from bim.verdict import Reason
 
 if TYPE_CHECKING:
     from robots.fleet import Fleet
     from robots.orchestrator import Orchestrator
     from robots.robot import Profile, Robot
 
-ASKED = Reason("It was submitted from a file.", "由文件提交。")
 TOKEN = "SITEWRIGHT_TOKEN"  # noqa: S105  the name of the variable
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the command line says of the work: files, permits in force, and who approves."""
+
+    tasks: Path | None = None
+    verdicts: Path | None = None
+    permits: tuple[str, ...] = ()
+    approved_by: str | None = None
 
 
 def robots(
@@ -29,9 +37,19 @@ def robots(
     simulated: Annotated[int, typer.Option(min=0, help="Add so many simulated rovers.")] = 0,
     server: Annotated[str | None, typer.Option(metavar="URL", help="Report to this server.")] = None,
     site: Annotated[str | None, typer.Option(metavar="ID", help="The site on that server.")] = None,
-    tasks: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Take these tasks in first.")] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Tasks and plan; read again when the file changes.")
+    ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(metavar="COMPARE.json", help="What stands, and what left the model; read again as well."),
+    ] = None,
+    permits: Annotated[
+        list[str] | None, typer.Option("--permit", metavar="NAME", help="A permit that is in force, such as drilling.")
+    ] = None,
     approved_by: Annotated[str | None, typer.Option(metavar="NAME", help="Who approves or releases.")] = None,
     release: Annotated[str | None, typer.Option(metavar="STOP", help="Release a stop that is latched.")] = None,
+    history: Annotated[str | None, typer.Option(metavar="TASK", help="Print what became of a task, and end.")] = None,
     record: Annotated[bool, typer.Option(help="Record what ROS 2 robots send and are sent, as rosbag2.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -42,6 +60,8 @@ def robots(
         raise BadInput("a server without a site or a token", f"--server, --site and {TOKEN}", "give all three")
     if release and not approved_by:
         raise BadInput("a release by nobody", "--approved-by with the name of the person", "say who looked")
+    if history:
+        return _tell_history(data, history)
     given = read_fleet(fleet) if fleet else Fleet(())
     whole = Fleet((*given.robots, *simulated_fleet(simulated).robots), given.zones, given.stop_port, given.connections)
     if release:
@@ -49,7 +69,8 @@ def robots(
     if not whole.robots:
         raise BadInput("no robots", "--fleet FILE.yaml or --simulated N", "name the robots")
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    return asyncio.run(_run(data, whole, _read_tasks(tasks), approved_by, record, _link_to(server, site), say))
+    inputs = Inputs(tasks, verdicts, tuple(permits or ()), approved_by)
+    return asyncio.run(_run(data, whole, inputs, record, _link_to(server, site), say))
 
 
 def _release(data: Path, port: int, stop_id: str, person: str) -> None:
@@ -62,11 +83,30 @@ def _release(data: Path, port: int, stop_id: str, person: str) -> None:
         sender.close()
 
 
+def _tell_history(data: Path, task_id: str) -> None:
+    """Replay a task from the journal, which may be in use: a line a change."""
+    from robots.dispatch import history
+    from robots.journal import read
+    from sitewright.settings import load_settings
+
+    path, language = data / "journal", load_settings().language
+    if not path.is_file():
+        raise BadInput(f"no journal in {data}", "the folder of --data", "check the path")
+    told = 0
+    for task in history(read(path)[0], task_id):
+        for change in task.history[told:]:
+            share = f"{task.targets_done}/{len(task.spec.targets)}"
+            words = getattr(change.reason, language)
+            print(f"{change.at.isoformat()}  {change.state:<11}  {task.robot_id or '-'}  {share}  {words}")
+        told = len(task.history)
+    if not told:
+        raise BadInput(f"no task {task_id} in {path}", "a task that was taken in", "correct the name")
+
+
 async def _run(
     data: Path,
     fleet: "Fleet",
-    tasks: list[Any],
-    approved_by: str | None,
+    inputs: Inputs,
     record: bool,
     link_to: "Callable[[Orchestrator], contextlib.AbstractAsyncContextManager[Callable[[str, Any], None]]]",
     say: Callable[[str], None],
@@ -74,7 +114,7 @@ async def _run(
     from robots.orchestrator import Orchestrator
     from robots.stop import Stop
     from robots.stop_channel import listen, make_keys
-    from robots.wire import read_spec
+    from sitewright.site_news import SiteNews
 
     make_keys(data)
     async with contextlib.AsyncExitStack() as stack:
@@ -95,8 +135,11 @@ async def _run(
         told.append(await stack.enter_async_context(link_to(orchestrator)))
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, running.cancel)
-        for task in tasks:
-            await orchestrator.submit(read_spec(task), ASKED, approved_by)
+        news = SiteNews(orchestrator, inputs.tasks, inputs.verdicts, inputs.approved_by, say)
+        await orchestrator.know(permits=inputs.permits)
+        await news.first()
+        following = asyncio.create_task(news.follow())
+        stack.push_async_callback(_ended, following)
         say(f"Commanding {len(robots)} robots; stops on 127.0.0.1:{port}")
         with contextlib.suppress(asyncio.CancelledError):
             await running
@@ -167,20 +210,6 @@ def _with_secret(values: dict[str, Any], name: str) -> dict[str, Any]:
     """`NAME_file: PATH` in the fleet file becomes `NAME`: secrets stand in files of their own."""
     path = values.pop(f"{name}_file", None)
     return {**values, name: Path(path).read_text(encoding="utf-8").strip()} if path else values
-
-
-def _read_tasks(path: Path | None) -> list[Any]:
-    if path is None:
-        return []
-    try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"cannot read {path} ({error})", "a JSON list of tasks", "correct the file") from None
-    if isinstance(tasks, dict):  # what `sitewright tasks --json` writes
-        tasks = tasks.get("tasks")
-    if not isinstance(tasks, list):
-        raise BadInput(f"{path} holds no list", "a JSON list of tasks", "correct the file")
-    return tasks
 
 
 def _link_to(

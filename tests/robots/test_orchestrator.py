@@ -365,3 +365,18 @@ def test_after_a_restart_everything_goes_on_from_the_journal(tmp_path: Path) -> 
     records = Journal(tmp_path / "journal").records
     states = [t.state for t in history(records, "a")]
     assert (states[0], states[-1]) == (TaskState.PROPOSED, TaskState.DONE)
+
+
+def test_what_is_planned_for_a_robot_that_is_lost_goes_to_another(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with site(tmp_path, "r1", "r2") as s:
+            await s.until(lambda: len(s.orchestrator.sightings) == 2)
+            s.robots["r1"].link_up = False
+            await s.until(lambda: not s.orchestrator.sightings["r1"].present(asyncio.get_running_loop().time()))
+            await s.orchestrator.know(plan={"a": "r1"})
+            await s.orchestrator.submit(task("a"), WHY, "Li")
+            assert "planned for r1" in s.why("a")
+            await s.over("a")
+            assert s.tasks["a"].robot_id == "r2"
+
+    run_simulated(scenario())

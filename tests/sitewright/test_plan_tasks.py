@@ -77,6 +77,40 @@ def test_only_what_is_due_soon_is_built(files: Path) -> None:
     assert json.loads((files / "tasks.json").read_text())["tasks"] == []
 
 
+def test_the_rules_of_the_site_say_where_material_lies_and_what_needs_no_approval(files: Path) -> None:
+    rules = {"kinds": {"layout": {"approve": True}}, "bricks": ["partition"], "store_m": {"Ground": [1.0, 5.0]}}
+    (files / "rules.yaml").write_text(json.dumps(rules))
+    assert tasks(files, "-q", "--rules", str(files / "rules.yaml")) == 0
+    found = {task["kind"]: task for task in json.loads((files / "tasks.json").read_text())["tasks"]}
+    assert {kind: task["state"] for kind, task in found.items()} == {
+        "layout": "approved",
+        "transport": "proposed",
+        "brick": "proposed",
+    }
+    assert found["transport"]["targets_m"][0][:2] == [1.0, 5.0]
+    assert set(found["brick"]["after_tasks"]) == {found["layout"]["task_id"], found["transport"]["task_id"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kinds: {scan: {aprove: true}}", "aprove"),
+        ("kinds: {dig: {approve: true}}", "dig"),
+        ("kinds: {scan: {approve: please}}", "true or false"),
+        ("store_m: {Ground: [1]}", "x and y"),
+        ("course_m: -1", "above 0"),
+        ("[]", "rules.yaml"),
+        ("{", "rules.yaml"),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_refused(
+    files: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "rules.yaml").write_text(text)
+    assert tasks(files, "--rules", str(files / "rules.yaml")) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
