@@ -1,6 +1,6 @@
 """Every screen, in both languages, on tablet and phone: without an error, and for everybody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ SCREENS = {
     "/offline": ("Offline", "离线"),
     "/settings": ("Settings", "设置"),
 }
-TABS = {"/progress": 3, "/safety": 6, "/settings": 4}
+TABS = {"/progress": 4, "/safety": 6, "/settings": 4}
+OPENED = ["/issues?new=1", "/issues?open={issue}", "/safety?open=h1", "/calibrate?camera=c1"]
+"""What stands before a screen: forms and details."""
 
 
 def violations(page: Page) -> list[str]:
@@ -43,6 +45,11 @@ def test_every_screen_shows_without_an_error_and_for_everybody(
     open_app: Callable[..., Page], site: Site, language: str, size: dict[str, int]
 ) -> None:
     page, found = open_app(site, language, size), []
+    for path in OPENED:
+        page.goto(path.format(issue=site.get("/issues")["items"][0]["issue_id"]))
+        expect(page.get_by_role("dialog").or_(page.get_by_role("main"))).not_to_have_count(0)
+        settled(page)
+        found += violations(page)
     for path, names in SCREENS.items():
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_contain_text(names[language == "zh"], timeout=20_000)
@@ -66,18 +73,47 @@ def test_the_cockpit_fits_a_big_screen(open_app: Callable[..., Page], site: Site
     assert violations(page) == []
 
 
-def test_what_is_pressed_in_the_days_work_is_56_px_high(open_app: Callable[..., Page], site: Site) -> None:
-    page, small = open_app(site), []
+def views(page: Page) -> Iterator[str]:
+    """Every screen and tab, settled."""
     for path in SCREENS:
         page.goto(path)
         settled(page)
+        yield path
+        for n in range(1, TABS.get(path, 0)):
+            page.get_by_role("tab").nth(n).click()
+            settled(page)
+            yield f"{path} tab {n}"
+
+
+def test_what_is_pressed_is_56_px_high_and_states_have_a_contrast_of_seven(
+    open_app: Callable[..., Page], site: Site
+) -> None:
+    page, small, faint = open_app(site), [], []
+    for view in views(page):
         boxes = page.eval_on_selector_all(
-            "main button:not([class*=vw-] *, .vw *), header button, nav a",
-            "all => all.map(e => [e.innerText, e.getBoundingClientRect().height]).filter(([, h]) => h > 0)",
+            "main :is(button, select), main input:not([type=checkbox], [type=file]), header button, nav a",
+            "all => all.map(e => [e.ariaLabel || e.innerText || e.name, e.getBoundingClientRect().height])",
         )
-        small += [(path, *box) for box in boxes if box[1] < 44]
-        small += [(path, *box) for box in boxes if box[1] < 56 and "Tab" not in box[0] and path in ("/", "/issues")]
+        small += [(view, *box) for box in boxes if 0 < box[1] < 56]
+        faint += [(view, *pair) for pair in page.evaluate(CONTRASTS) if pair[1] < 7]
     assert small == []
+    assert faint == []
+
+
+CONTRASTS = """() => {
+  const part = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
+  const light = rgb => rgb.match(/[\\d.]+/g).map(Number).map(c => part(c / 255))
+    .slice(0, 3).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0)
+  const ground = e => {
+    const colour = getComputedStyle(e).backgroundColor
+    return colour === 'rgba(0, 0, 0, 0)' && e.parentElement ? ground(e.parentElement) : colour
+  }
+  return [...document.querySelectorAll('.state, .danger, .figure')].map(e => {
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a)
+    return [e.innerText, (a + 0.05) / (b + 0.05)]
+  })
+}"""
+"""Text that tells a state, and its contrast by WCAG 2.2."""
 
 
 def test_the_language_changes_without_a_reload(open_app: Callable[..., Page], site: Site) -> None:

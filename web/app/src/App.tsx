@@ -1,13 +1,14 @@
 import { Loader } from '@mantine/core'
 import { Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Route, Switch } from 'wouter'
+import { Route, Switch, useLocation } from 'wouter'
 import { Problem } from './api/problem'
 import { SessionContext, SiteContext, useChosenSite, useSessionQuery } from './api/session'
 import { useLive } from './api/live'
 import { Answer } from './parts/Answer'
 import { Empty } from './parts/Empty'
-import { Cockpit, SCREENS, SignIn } from './screens'
+import { Guard } from './parts/Guard'
+import { Calibrate, Cockpit, SCREENS, SignIn } from './screens'
 import { NoSite } from './screens/NoSite'
 import { Shell } from './Shell'
 
@@ -62,18 +63,24 @@ function Live() {
 
 function Screens() {
   const { t } = useTranslation()
+  const [here] = useLocation()
   return (
-    <Suspense fallback={<Loader aria-label={t('loading')} />}>
-      <Switch>
-        {SCREENS.map(({ path, screen: Screen }) => (
-          <Route key={path} path={path}>
-            <Screen />
+    <Guard key={here}>
+      <Suspense fallback={<Loader aria-label={t('loading')} />}>
+        <Switch>
+          {SCREENS.map(({ path, screen: Screen }) => (
+            <Route key={path} path={path}>
+              <Screen />
+            </Route>
+          ))}
+          <Route path="/calibrate">
+            <Calibrate />
           </Route>
-        ))}
-        <Route>
-          <Empty title={t('not_found')} action={<a href="/">{t('nav.today')}</a>} />
-        </Route>
-      </Switch>
-    </Suspense>
+          <Route>
+            <Empty title={t('not_found')} action={<a href="/">{t('nav.today')}</a>} />
+          </Route>
+        </Switch>
+      </Suspense>
+    </Guard>
   )
 }

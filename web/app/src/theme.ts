@@ -20,6 +20,7 @@ export const theme = createTheme({
   fontSizes: { xs: '14px', sm: '16px', md: '17px', lg: '20px', xl: '24px' },
   components: {
     Button: { defaultProps: { size: 'lg' } },
+    Loader: { defaultProps: { role: 'status' } },
     ActionIcon: { defaultProps: { size: 56, variant: 'default' } },
     TextInput: { defaultProps: { size: 'lg' } },
     PasswordInput: { defaultProps: { size: 'lg' } },

@@ -10,6 +10,10 @@ const KINDS = ['site', 'model', 'model_version', 'scan', 'comparison', 'schedule
 const VERBS = ['updated', 'deleted', 'approved', 'cancelled', 'paused', 'resumed', 'requested', 'released'] as const
 const NAMES = KINDS.flatMap((kind) => VERBS.map((verb) => `${kind}.${verb}`))
 
+/** What is reported all the time changes its own list and nothing else: a bad network carries no more than that. */
+const OWN_LIST: Record<string, string> = { 'robot.updated': '/robots', 'camera.updated': '/cameras', 'job.updated': '/jobs' }
+const ENDS = /"state": ?"(done|failed|cancelled)"/
+
 /** Events come in bursts; what is on the screen is read again once after them. */
 const GATHER_MS = 400
 
@@ -18,14 +22,20 @@ export function useLive(): void {
   useEffect(() => {
     const stream = new EventSource(`/api/v1/sites/${site_id}/events`)
     let gathering: ReturnType<typeof setTimeout> | undefined
-    const refresh = () => {
+    let lists: Set<string> | 'all' = new Set()
+    const refresh = (list: string | undefined) => {
+      if (!list) lists = 'all'
+      else if (lists !== 'all') lists.add(list)
       gathering ??= setTimeout(() => {
+        const stale = lists
         gathering = undefined
-        void queries.invalidateQueries()
+        lists = new Set()
+        void queries.invalidateQueries(stale === 'all' ? {} : { predicate: ({ queryKey }) => isOf(queryKey, stale) })
       }, GATHER_MS)
     }
-    for (const name of NAMES) stream.addEventListener(name, refresh)
-    const stopListening = onSent(refresh)
+    const heard = (event: MessageEvent<string>) => refresh(ENDS.test(event.data) ? undefined : OWN_LIST[event.type])
+    for (const name of NAMES) stream.addEventListener(name, heard)
+    const stopListening = onSent(() => refresh(undefined))
     return () => {
       clearTimeout(gathering)
       stopListening()
@@ -33,3 +43,6 @@ export function useLive(): void {
     }
   }, [site_id])
 }
+
+const isOf = (key: readonly unknown[], lists: ReadonlySet<string>) =>
+  key.some((part) => typeof part === 'string' && [...lists].some((list) => part.endsWith(list)))

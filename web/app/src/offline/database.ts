@@ -1,7 +1,7 @@
 /** What this tablet keeps itself: unsent work and the list of storey packs. Nothing here expires. */
 import Dexie, { type EntityTable } from 'dexie'
 
-export type Kind = 'issue' | 'issue_change' | 'photo' | 'marks' | 'acknowledge'
+export type Kind = 'issue' | 'issue_change' | 'photo' | 'marks' | 'acknowledge' | 'hazard' | 'review'
 export type ItemState = 'waiting' | 'sending' | 'refused' | 'conflict' | 'sent'
 
 /** One piece of work on its way to the server. Its id is the Idempotency-Key: sent again, it is done once. */

@@ -3,7 +3,7 @@ import { database, type StoredPack } from './database'
 import { PACKS } from './reading'
 
 export interface Manifest {
-  storeys: { key: string; name: string; elements: number; files: Record<'glb' | 'elements' | 'plan', { file: string; bytes: number }> }[]
+  storeys: { key: string; name: string; elevation_m: number | null; elements: number; files: Record<'glb' | 'elements' | 'plan', { file: string; bytes: number }> }[]
 }
 export type Storey = Manifest['storeys'][number]
 

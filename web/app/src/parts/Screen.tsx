@@ -1,7 +1,9 @@
 import { useEffect, useRef, type ReactNode } from 'react'
 
-/** A screen's heading takes the focus, so that keyboard and screen reader begin where the eye does. */
-export function Screen({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
+/** A screen's heading takes the focus, so that keyboard and screen reader begin where the eye does. A `full` screen needs
+ * all of its height: its heading is only read out. */
+export function Screen(props: { title: string; actions?: ReactNode; children: ReactNode; full?: boolean }) {
+  const { title, actions, children, full } = props
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · Sitewright`
@@ -9,7 +11,7 @@ export function Screen({ title, actions, children }: { title: string; actions?: 
   useEffect(() => heading.current?.focus(), [])
   return (
     <>
-      <div className="head">
+      <div className={full ? 'hidden' : 'head'}>
         <h1 ref={heading} tabIndex={-1}>
           {title}
         </h1>

@@ -12,6 +12,7 @@ import { Choices } from '../parts/Choices'
 import { Empty } from '../parts/Empty'
 import { useIssues } from '../parts/issues'
 import { Mark } from '../parts/Mark'
+import { placeOf } from '../parts/pins'
 import { Screen } from '../parts/Screen'
 import { BcfImport } from './issues/BcfImport'
 import { IssueDetail } from './issues/IssueDetail'
@@ -47,7 +48,7 @@ export default function IssuesScreen() {
         </Answer>
       </div>
       {open && <IssueDetail id={open} close={close} />}
-      {(asked.has('new') || element) && may && <IssueForm element={element} storey={asked.get('storey') ?? ''} close={close} />}
+      {(asked.has('new') || element) && may && <IssueForm element={element} storey={asked.get('storey') ?? ''} at={placeOf(asked.get('at'))} close={close} />}
     </Screen>
   )
 }

@@ -8,7 +8,8 @@ import { Answer } from '../parts/Answer'
 import { Empty } from '../parts/Empty'
 import { useIssues } from '../parts/issues'
 import { Screen } from '../parts/Screen'
-import type { Pin, ScanOverlay, Vec3 } from '../viewer'
+import { drawnRobots, drawnZones, pinsOf, toPin, written } from '../parts/pins'
+import type { ScanOverlay, Vec3 } from '../viewer'
 import { ElementPanel } from './model/ElementPanel'
 import { datesOf } from './model/dates'
 import { useLatestPlan } from './progress/latest'
@@ -21,7 +22,7 @@ export default function ModelScreen() {
   const path = useSitePath()
   const packs = api.useQuery('get', '/api/v1/sites/{site_id}/packs', { params: { path } })
   return (
-    <Screen title={t('nav.model')}>
+    <Screen title={t('nav.model')} full>
       <Answer of={packs}>{(made) => (made[0] ? <Loaded pack={made[0].pack_id} /> : <NoModel />)}</Answer>
     </Screen>
   )
@@ -48,16 +49,15 @@ function Loaded({ pack }: { pack: string }) {
   const selected = asked.get('element')
   const around = useAround()
   const folder = `/api/v1/sites/${site_id}/packs/${pack}/`
-  const select = (guid: string | null) =>
-    go(guid ? `/model?element=${encodeURIComponent(guid)}` : '/model', { replace: true })
-  const open = (pin: string) => go(`/${pin.startsWith('hazard') ? 'safety' : 'issues'}?open=${pin.split(':')[1]}`)
+  const select = (guid: string | null, place_m?: Vec3) =>
+    go(guid ? `/model?${new URLSearchParams({ element: guid, ...(place_m && { at: written(place_m) }) })}` : '/model', { replace: true })
   return (
     <div className={selected ? 'model with-panel' : 'model'}>
       <Suspense fallback={<Loader aria-label={t('loading')} />}>
-        <Viewer packs={`${folder}manifest.json`} verdicts={`${folder}verdicts.json`} selected={selected} onSelect={select}
-          onPin={open} {...around} />
+        <Viewer packs={`${folder}manifest.json`} verdicts={`${folder}verdicts.json`} selected={selected} storey={asked.get('storey')}
+          onSelect={select} onPin={(pin) => go(toPin(pin))} {...around} />
       </Suspense>
-      {selected && <ElementPanel key={selected} guid={selected} verdicts={`${folder}verdicts.json`} close={() => select(null)} />}
+      {selected && <ElementPanel key={selected} guid={selected} at={asked.get('at')} verdicts={`${folder}verdicts.json`} close={() => select(null)} />}
     </div>
   )
 }
@@ -75,8 +75,8 @@ function useAround() {
   return {
     dates: useMemo(() => datesOf(plan.data?.document), [plan.data]),
     pins: useMemo(() => pinsOf(issues.data?.items ?? [], hazards.data?.items ?? []), [issues.data, hazards.data]),
-    robots: (robots.data?.items ?? []).map((robot) => ({ ...robot, position_m: at(robot.position_m) })),
-    zones: (zones.data?.items ?? []).map((zone) => ({ ...zone, polygon_m: zone.polygon_m.map(([x = 0, y = 0]): [number, number] => [x, y]) })),
+    robots: useMemo(() => drawnRobots(robots.data?.items ?? []), [robots.data]),
+    zones: useMemo(() => drawnZones(zones.data?.items ?? []), [zones.data]),
     scans: useMemo(() => scansOf(path.site_id, comparisons.data?.items ?? []), [path.site_id, comparisons.data]),
   }
 }
@@ -87,15 +87,4 @@ function scansOf(site: string, comparisons: readonly Schemas['ComparisonOut'][])
   const T_site_scan = newest?.registration?.T_site_scan as number[][] | undefined
   if (!newest || !T_site_scan) return []
   return newest.scan_ids.map((id) => ({ id, name: newest.name, url: `/api/v1/sites/${site}/scans/${id}/copc`, T_site_scan }))
-}
-
-const at = ([x = 0, y = 0, z = 0]: readonly number[]): Vec3 => [x, y, z]
-
-function pinsOf(issues: readonly Schemas['IssueOut'][], hazards: readonly Schemas['HazardOut'][]): Pin[] {
-  const open = issues.filter(({ state, place_m }) => place_m && state !== 'closed')
-  const alive = hazards.filter(({ state, place_m }) => place_m && state !== 'closed')
-  return [
-    ...open.map((issue): Pin => ({ id: `issue:${issue.issue_id}`, kind: 'issue', label: issue.title, place_m: at(issue.place_m!), storey: issue.storey || null })),
-    ...alive.map((hazard): Pin => ({ id: `hazard:${hazard.hazard_id}`, kind: 'hazard', label: hazard.text.en, place_m: at(hazard.place_m!), storey: hazard.storey || null })),
-  ]
 }

@@ -2,8 +2,7 @@ import { Button } from '@mantine/core'
 import { IconCloudDownload, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { api, queries } from '../api/client'
-import { Problem } from '../api/problem'
+import { queries } from '../api/client'
 import { useSitePath } from '../api/session'
 import { ago, bytes } from '../i18n'
 import type { StoredPack } from '../offline/database'
@@ -12,6 +11,7 @@ import { Answer, Trouble } from '../parts/Answer'
 import { Empty } from '../parts/Empty'
 import { Panel } from '../parts/Panel'
 import { Screen } from '../parts/Screen'
+import { useManifest, usePacks } from '../parts/storeys'
 import { Outbox } from './offline/Outbox'
 
 /** What this tablet has with it, and what it still has to send. */
@@ -34,8 +34,7 @@ export default function OfflineScreen() {
 
 function Packs() {
   const { t } = useTranslation()
-  const path = useSitePath()
-  const packs = api.useQuery('get', '/api/v1/sites/{site_id}/packs', { params: { path } })
+  const packs = usePacks()
   return (
     <Answer of={packs}>
       {(made) => (made[0] ? <Storeys pack={made[0].pack_id} /> : <Empty title={t('offline.no_packs')}>{t('model.none_hint')}</Empty>)}
@@ -45,7 +44,7 @@ function Packs() {
 
 function Storeys({ pack }: { pack: string }) {
   const { site_id } = useSitePath()
-  const manifest = useQuery({ queryKey: ['manifest', site_id, pack], queryFn: () => manifestOf(site_id, pack) })
+  const manifest = useManifest(pack)
   const stored = useQuery({ queryKey: ['stored', site_id], queryFn: () => storedPacks(site_id), networkMode: 'always' })
   const find = (storey: Storey) => stored.data?.find(({ key }) => key === `${site_id}/${storey.key}`)
   return (
@@ -59,12 +58,6 @@ function Storeys({ pack }: { pack: string }) {
       )}
     </Answer>
   )
-}
-
-async function manifestOf(site: string, pack: string): Promise<Manifest> {
-  const answer = await fetch(`/api/v1/sites/${site}/packs/${pack}/manifest.json`)
-  if (!answer.ok) throw new Problem(answer.status, `HTTP ${answer.status}`)
-  return (await answer.json()) as Manifest
 }
 
 function StoreyPack(props: { pack: string; manifest: Manifest; storey: Storey; stored: StoredPack | undefined }) {

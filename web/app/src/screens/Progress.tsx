@@ -1,6 +1,6 @@
 import { Button, Tabs } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'wouter'
+import { Link, useSearch } from 'wouter'
 import { day } from '../i18n'
 import { Answer } from '../parts/Answer'
 import { Empty } from '../parts/Empty'
@@ -10,7 +10,7 @@ import { Screen } from '../parts/Screen'
 import { Curve } from './progress/Curve'
 import { Gantt } from './progress/Gantt'
 import { useLatestPlan } from './progress/latest'
-import { LookAhead } from './progress/LookAhead'
+import { LookAhead, Promises } from './progress/LookAhead'
 import { Matrix } from './progress/Matrix'
 
 /** Where the work stands against the programme, always as a range from proven to possible. */
@@ -44,13 +44,15 @@ function NoSchedule() {
 
 function Plan({ date, plan }: { date: string; plan: ProgressDocument }) {
   const { t } = useTranslation()
+  const asked = new URLSearchParams(useSearch()).get('tab')
   return (
     <Panel title={t('progress.at', { date: day(date) })}>
-      <Tabs defaultValue="curve" keepMounted={false}>
+      <Tabs defaultValue={asked ?? 'curve'} keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="curve">{t('progress.curve')}</Tabs.Tab>
           <Tabs.Tab value="gantt">{t('progress.gantt')}</Tabs.Tab>
           <Tabs.Tab value="ahead">{t('progress.look_ahead')}</Tabs.Tab>
+          <Tabs.Tab value="promises">{t('progress.ppc_tab')}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="curve" pt="md">
           <Curve plan={plan} />
@@ -60,6 +62,9 @@ function Plan({ date, plan }: { date: string; plan: ProgressDocument }) {
         </Tabs.Panel>
         <Tabs.Panel value="ahead" pt="md">
           <LookAhead plan={plan} />
+        </Tabs.Panel>
+        <Tabs.Panel value="promises" pt="md">
+          <Promises plan={plan} />
         </Tabs.Panel>
       </Tabs>
     </Panel>

@@ -6,24 +6,27 @@ import { api } from '../api/client'
 import { useSitePath } from '../api/session'
 import { StopState } from '../parts/StopState'
 import { Screen } from '../parts/Screen'
+import { Alerts } from './safety/Alerts'
 import { Cameras } from './safety/Cameras'
 import { HazardDetail } from './safety/HazardDetail'
-import { Hazards } from './safety/Hazards'
 import { RobotTasks } from './safety/RobotTasks'
 import { Robots } from './safety/Robots'
 import { SiteMap } from './safety/SiteMap'
 import { Zones } from './safety/Zones'
 
-const TABS = { alerts: Hazards, map: SiteMap, robots: Robots, tasks: RobotTasks, zones: Zones, cameras: Cameras } as const
+const TABS = { alerts: Alerts, map: SiteMap, robots: Robots, tasks: RobotTasks, zones: Zones, cameras: Cameras } as const
 type Tab = keyof typeof TABS
+
+const tabOf = (name: string | null): Tab => (name && name in TABS ? (name as Tab) : 'alerts')
 
 /** People, robots and where they meet. A stop that holds is above everything else. */
 export default function SafetyScreen() {
   const { t } = useTranslation()
   const path = useSitePath()
   const [, go] = useLocation()
-  const [tab, setTab] = useState<Tab>('alerts')
-  const open = new URLSearchParams(useSearch()).get('open')
+  const asked = new URLSearchParams(useSearch())
+  const [tab, setTab] = useState<Tab>(() => tabOf(asked.get('tab')))
+  const open = asked.get('open')
   const stops = api.useQuery('get', '/api/v1/sites/{site_id}/stop', { params: { path } }, { refetchInterval: 5000 })
   const robots = api.useQuery('get', '/api/v1/sites/{site_id}/robots', { params: { path } })
   const active = (stops.data?.items ?? []).filter((stop) => !stop.released_at)

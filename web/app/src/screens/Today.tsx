@@ -10,18 +10,19 @@ import { Panel } from '../parts/Panel'
 import { Screen } from '../parts/Screen'
 import { StateBar } from '../parts/StateBar'
 import { DiaryPanel } from './today/DiaryPanel'
+import { AtWork } from './today/AtWork'
 import { Done, Late, Safe } from './today/TodayFigures'
 
 type Today = Schemas['Today']
 type Action = Schemas['Action']
 
-const GOES_TO: Record<Action['kind'], string> = {
-  hazard: '/safety',
-  stop: '/safety',
-  robot_task: '/safety',
-  issue: '/issues',
-  task: '/progress',
-  scan: '/model',
+/** Where an action is dealt with. */
+const goesTo = ({ kind, ref }: Action): string => {
+  if (kind === 'hazard') return `/safety?open=${ref}`
+  if (kind === 'issue') return `/issues?open=${ref}`
+  if (kind === 'robot_task') return '/safety?tab=tasks'
+  if (kind === 'task') return '/progress?tab=gantt'
+  return kind === 'stop' ? '/safety' : '/uploads'
 }
 
 /** What a site manager asks in the morning: how far, how late, how safe, who is here, what first. */
@@ -34,6 +35,7 @@ export default function TodayScreen() {
       <Answer of={today}>
         {(data) => (
           <div className="stack">
+            <AtWork />
             <div className="cards">
               <Done />
               <Late today={data} />
@@ -44,7 +46,7 @@ export default function TodayScreen() {
               <DiaryPanel date={data.date} diary={data.diary} />
             </div>
             <Panel title={t('today.elements')}>
-              <StateBar counts={data.counts} />
+              {Object.keys(data.counts).length > 0 && <StateBar counts={data.counts} />}
               <p className="quiet">
                 {data.last_scan_at ? t('today.last_scan', { ago: ago(data.last_scan_at) }) : t('today.no_scan')}
               </p>
@@ -69,7 +71,7 @@ function Actions({ today }: { today: Today }) {
       <ol className="list">
         {today.actions.slice(0, 5).map((action) => (
           <li key={`${action.kind}-${action.ref}`}>
-            <Link className="item" href={`${GOES_TO[action.kind]}?open=${action.ref}`}>
+            <Link className="item" href={goesTo(action)}>
               <Mark look={action.kind === 'stop' || action.kind === 'hazard' ? URGENT : USUAL}>
                 {t(`action.${action.kind}`)}
               </Mark>

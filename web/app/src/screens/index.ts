@@ -24,5 +24,6 @@ export const SCREENS = [
   { path: '/settings', name: 'settings', icon: IconSettings, minor: true, screen: lazy(() => import('./Settings')) },
 ] as const
 
+export const Calibrate = lazy(() => import('./Calibrate'))
 export const Cockpit = lazy(() => import('./Cockpit'))
 export const SignIn = lazy(() => import('./SignIn'))

@@ -1,9 +1,8 @@
 import { useMemo } from 'react'
 import type { Pack } from './pack'
-import { COLOUR_MODES, type ColourMode, type ElementDates, type ScanOverlay } from './types'
+import { COLOUR_MODES, type ColourMode, type ElementDates, type Panes, type ScanOverlay } from './types'
 import { useWords } from './words'
 
-export type Panes = 'both' | 'model' | 'plan' | 'list'
 const PANES: readonly Panes[] = ['both', 'model', 'plan', 'list']
 const CUT_STEP_M = 0.1
 const DAY_MS = 86_400_000

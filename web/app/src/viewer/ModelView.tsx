@@ -19,6 +19,7 @@ type Props = {
   cut_m: number | null
   selected: string | null
   onSelect: (guid: string | null, place_m?: Vec3) => void
+  onPlace?: (place_m: Vec3) => void
   pins: readonly Pin[]
   onPin: (id: string) => void
   robots: readonly Robot[]
@@ -42,7 +43,7 @@ const KEYS: Record<string, (scene: ModelScene) => void> = {
 
 /** The building in 3D. Where there is no WebGL it says so; plan and list hold the same elements. */
 export function ModelView(props: Props) {
-  const { model, storey, cut_m, selected, onSelect, pins, onPin, robots, zones, scans, onEye } = props
+  const { model, storey, cut_m, selected, onSelect, onPlace, pins, onPin, robots, zones, scans, onEye } = props
   const { pack } = model
   const words = useWords()
   const canvas = useRef<HTMLCanvasElement>(null)
@@ -97,6 +98,10 @@ export function ModelView(props: Props) {
     if (!scene || !from || Math.hypot(event.clientX - from.x, event.clientY - from.y) > TAP_PX) return
     const { left, top } = scene.canvas.getBoundingClientRect()
     const [x, y] = [event.clientX - left, event.clientY - top]
+    if (onPlace) {
+      const place = scene.pick(x, y)?.place_m
+      return place && onPlace(place)
+    }
     const [kind, id] = scene.overlayAt(x, y)?.split(/:(.*)/) ?? []
     if (kind === 'pin') return onPin(id!)
     const picked = scene.pick(x, y)

@@ -18,7 +18,13 @@ type Props = {
   onPin: (id: string) => void
   robots: readonly Robot[]
   zones: readonly Zone[]
-  eye: Eye | null
+  eye?: Eye | null
+  /** A tap anywhere gives its place on the floor; nothing is chosen then. */
+  onPlace?: (place_m: Vec3, storey: string) => void
+  /** What is being drawn: corners, or one place. */
+  draft?: readonly Vec3[]
+  /** Robots and zones with their names. */
+  named?: boolean
 }
 /** Metres of the plan: its window. */
 type Box = { x: number; y: number; width: number; depth: number }
@@ -27,10 +33,10 @@ const ZOOM = 0.7
 const TAP_PX = 6
 
 /** A storey as a drawing. Elements are picked by their paths; the plan works without WebGL. */
-export function PlanView({ model, storey, selected, onSelect, pins, onPin, robots, zones, eye }: Props) {
+export function PlanView({ model, storey, selected, onSelect, pins, onPin, robots, zones, eye, onPlace, draft = [], named }: Props) {
   const words = useWords()
   const { plan } = storey
-  const whole = useMemo(() => ({ x: 0, y: 0, width: plan.width_m, depth: plan.depth_m }), [plan])
+  const whole = useMemo(() => around(plan, zones), [plan, zones])
   const [box, setBox] = useState<Box>(whole)
   const drag = useRef<{ x: number; y: number; box: Box } | null>(null)
   const svg = useRef<SVGSVGElement>(null)
@@ -53,8 +59,9 @@ export function PlanView({ model, storey, selected, onSelect, pins, onPin, robot
     drag.current = null
     if (!start || Math.hypot(event.clientX - start.x, event.clientY - start.y) > TAP_PX) return
     const { pin, element } = (event.target as SVGElement).dataset
-    if (pin) return onPin(pin)
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.current!.getScreenCTM()!.inverse())
+    if (onPlace) return onPlace([at.x + plan.corner_m[0], plan.corner_m[1] - at.y, storey.elevation_m ?? 0], storey.name)
+    if (pin) return onPin(pin)
     const height = (storey.elevation_m ?? 0) + 1.2
     const picked = element === undefined ? null : model.pack.elements[storey.first + Number(element)]!.global_id
     return onSelect(picked, picked ? [at.x + plan.corner_m[0], plan.corner_m[1] - at.y, height] : undefined)
@@ -106,6 +113,16 @@ export function PlanView({ model, storey, selected, onSelect, pins, onPin, robot
             <title>{pin.label}</title>
           </path>
         ))}
+        {named && zones.filter(here).map((zone) => (
+          <Name key={zone.zone_id} at={place(middle(zone.polygon_m))} size={mark_m * 0.9}>{zone.name}</Name>
+        ))}
+        {named && robots.filter(here).map((robot, n) => (
+          <Name key={robot.robot_id} at={place([robot.position_m[0], robot.position_m[1] + (n % 2 ? -1.7 : 1) * mark_m])} size={mark_m * 0.9}>{robot.name}</Name>
+        ))}
+        {draft.length > 1 && <polygon className="vw-draft" points={draft.map((each) => place(each).join(',')).join(' ')} />}
+        {draft.map((each, n) => (
+          <circle key={n} className="vw-corner" cx={place(each)[0]} cy={place(each)[1]} r={mark_m * 0.4} />
+        ))}
       </svg>
       <div className="vw-buttons">
         <button type="button" aria-label={words.nearer} onClick={() => zoom(ZOOM)}><IconPlus aria-hidden /></button>
@@ -113,6 +130,26 @@ export function PlanView({ model, storey, selected, onSelect, pins, onPin, robot
         <button type="button" aria-label={words.fit} onClick={() => setBox(whole)}><IconMaximize aria-hidden /></button>
       </div>
     </div>
+  )
+}
+
+/** The plan and every zone that reaches beyond it. */
+function around(plan: Plan, zones: readonly Zone[]): Box {
+  const corners = zones.flatMap(({ polygon_m }) => polygon_m.map(([x, y]) => [x - plan.corner_m[0], plan.corner_m[1] - y] as const))
+  const xs = [0, plan.width_m, ...corners.map(([x]) => x)]
+  const ys = [0, plan.depth_m, ...corners.map(([, y]) => y)]
+  const [x, y] = [Math.min(...xs), Math.min(...ys)]
+  return { x, y, width: Math.max(...xs) - x, depth: Math.max(...ys) - y }
+}
+
+const middle = (points: readonly [number, number][]): [number, number] => [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))]
+const mean = (values: number[]) => values.reduce((sum, each) => sum + each, 0) / Math.max(1, values.length)
+
+function Name({ at: [x, y], size, children }: { at: readonly [number, number]; size: number; children: string }) {
+  return (
+    <text className="vw-name" x={x} y={y} fontSize={size} textAnchor="middle">
+      {children}
+    </text>
   )
 }
 

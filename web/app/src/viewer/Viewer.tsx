@@ -1,14 +1,14 @@
 /** Model and plan: what a screen puts in its place. 3D, plan, list and legend show one choice of elements and colours. */
 
 import { useCallback, useMemo, useState } from 'react'
-import { Bar, type Panes } from './Bar'
+import { Bar } from './Bar'
 import { ElementList } from './ElementList'
 import { Legend } from './Legend'
 import { ModelView } from './ModelView'
 import type { Pack } from './pack'
 import { PlanView, type Eye } from './PlanView'
-import type { ColourMode, ScanOverlay, ViewProps } from './types'
-import { useModel } from './useModel'
+import type { ColourMode, Panes, ScanOverlay, ViewProps } from './types'
+import { NOTHING_HIDDEN, useModel } from './useModel'
 import { usePack, useVerdicts } from './usePack'
 import { useWords } from './words'
 import './viewer.css'
@@ -33,14 +33,14 @@ export function Viewer(props: ViewProps) {
 }
 
 function Views({ pack, ...props }: ViewProps & { pack: Pack }) {
-  const { dates, selected, onSelect, pins = NONE, robots = NONE, zones = NONE, scans = NONE, onPin } = props
+  const { dates, selected, onSelect, pins = NONE, robots = NONE, zones = NONE, scans = NONE, onPin, onPlace } = props
   const verdicts = useVerdicts(pack, props.verdicts ?? null)
   const [mode, setMode] = useState<ColourMode>('state')
-  const [storey, setStorey] = useState<string | null>(null)
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set())
+  const [storey, setStorey] = useState(() => pack.storeys.find(({ name }) => name === props.storey)?.key ?? null)
+  const [hidden, setHidden] = useState(NOTHING_HIDDEN)
   const [day, setDay] = useState(today)
   const [cut_m, setCut] = useState<number | null>(null)
-  const [panes, setPanes] = useState<Panes>('both')
+  const [panes, setPanes] = useState<Panes>(props.panes ?? 'both')
   const [shownScans, setShownScans] = useState<readonly ScanOverlay[]>(NONE)
   const [eye, setEye] = useState<Eye | null>(null)
   const model = useModel(pack, verdicts, dates, { mode, storey, hidden, day })
@@ -58,7 +58,7 @@ function Views({ pack, ...props }: ViewProps & { pack: Pack }) {
         {...{ pack, mode, storey, day, dates, cut_m, panes, scans, shownScans }}
         onMode={(next) => {
           setMode(next)
-          setHidden(new Set())
+          setHidden(NOTHING_HIDDEN)
         }}
         onStorey={setStorey}
         onDay={setDay}
@@ -68,10 +68,10 @@ function Views({ pack, ...props }: ViewProps & { pack: Pack }) {
       />
       <div className="vw-panes">
         {(panes === 'both' || panes === 'model') && (
-          <ModelView {...{ model, storey, cut_m, selected, onSelect }} {...marks} onPin={pressed} scans={shownScans} onEye={seen} />
+          <ModelView {...{ model, storey, cut_m, selected, onSelect }} {...marks} {...(onPlace && { onPlace })} onPin={pressed} scans={shownScans} onEye={seen} />
         )}
         {(panes === 'both' || panes === 'plan') && planned && (
-          <PlanView key={planned.key} {...{ model, selected, onSelect }} {...marks} storey={planned} onPin={pressed} eye={panes === 'both' ? eye : null} />
+          <PlanView key={planned.key} {...{ model, selected, onSelect }} {...marks} {...(onPlace && { onPlace })} storey={planned} onPin={pressed} eye={panes === 'both' ? eye : null} />
         )}
         {panes === 'list' && <ElementList {...{ model, selected, onSelect }} />}
       </div>

@@ -2,13 +2,14 @@
 
 import {
   BufferGeometry, ConeGeometry, DoubleSide, EdgesGeometry, ExtrudeGeometry, Group, LineBasicMaterial, LineSegments,
-  Mesh, MeshBasicMaterial, type Object3D, OctahedronGeometry, Shape, Vector2,
+  Mesh, MeshBasicMaterial, type Object3D, OctahedronGeometry, Shape, ShapeGeometry, Vector2,
 } from 'three'
 import { toScene } from './frames'
 import { PIN_FILL, robotFill, ZONE_FILL } from './overlayLooks'
 import type { Pin, Robot, Vec3, Zone } from './types'
 
 const PIN_M = 0.45
+const FLOOR_GAP_M = 0.02
 const ROBOT_M = { radius: 0.45, length: 1.3 }
 
 export function fill(group: Group, offset_m: Vec3, { pins, robots, zones }: { pins: readonly Pin[]; robots: readonly Robot[]; zones: readonly Zone[] }) {
@@ -53,7 +54,9 @@ function zoneShape(zone: Zone, offset_m: Vec3): Group {
   // Drawn in x, y and pushed along z, as the site frame has it; then laid down.
   prism.rotateX(-Math.PI / 2).translate(0, zone.low_m - offset_m[2], 0)
   const color = ZONE_FILL[zone.kind] ?? '#4a4f57'
-  const body = new Mesh(prism, new MeshBasicMaterial({ color, transparent: true, opacity: 0.18, depthWrite: false, side: DoubleSide }))
+  // Only its floor is filled: a crane's zone is as high as the building, and would hide it.
+  const floor = new ShapeGeometry(new Shape(outline)).rotateX(-Math.PI / 2).translate(0, zone.low_m - offset_m[2] + FLOOR_GAP_M, 0)
+  const body = new Mesh(floor, new MeshBasicMaterial({ color, transparent: true, opacity: 0.28, depthWrite: false, side: DoubleSide }))
   const group = new Group()
   group.add(body, new LineSegments(new EdgesGeometry(prism), new LineBasicMaterial({ color })))
   return group

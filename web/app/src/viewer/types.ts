@@ -6,6 +6,8 @@ export type State = (typeof STATES)[number]
 export const COLOUR_MODES = ['state', 'deviation', 'trade', 'confidence', 'date'] as const
 export type ColourMode = (typeof COLOUR_MODES)[number]
 
+export type Panes = 'both' | 'model' | 'plan' | 'list'
+
 export type Pin = { id: string; kind: 'issue' | 'hazard' | 'photo'; label: string; place_m: Vec3; storey?: string | null }
 
 /** Of a robot's state on the wire, what is drawn. */
@@ -41,8 +43,14 @@ export type ViewProps = {
   /** URL of a verdict table; null while nothing was compared. */
   verdicts?: string | null
   dates?: Readonly<Record<string, ElementDates>> | null
+  /** What stands side by side at first. */
+  panes?: Panes
+  /** Name of the storey that is shown at first; all of them where it is left out. */
+  storey?: string | null
   selected: string | null
   onSelect: (guid: string | null, place_m?: Vec3) => void
+  /** A tap gives a place, on a surface in 3D and on the floor of the plan; nothing is chosen then. */
+  onPlace?: (place_m: Vec3) => void
   pins?: readonly Pin[]
   onPin?: (id: string) => void
   robots?: readonly Robot[]

@@ -25,6 +25,8 @@ export type Model = {
   counts: ReadonlyMap<string, number>
 }
 
+export const NOTHING_HIDDEN: ReadonlySet<string> = new Set()
+
 type Dates = Readonly<Record<string, ElementDates>> | null | undefined
 
 export function modelOf(pack: Pack, verdicts: readonly (Verdict | undefined)[], dates: Dates, choice: Choice): Model {

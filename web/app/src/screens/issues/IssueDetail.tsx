@@ -1,4 +1,4 @@
-import { Button, Modal, NativeSelect, Textarea } from '@mantine/core'
+import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
@@ -9,7 +9,8 @@ import { put } from '../../offline/outbox'
 import { Answer } from '../../parts/Answer'
 import { Mark } from '../../parts/Mark'
 import { Photo } from '../../parts/Photo'
-import { ISSUE_LOOK, ISSUE_STATES } from './looks'
+import { ISSUE_LOOK, ISSUE_STATES, PRIORITIES } from './looks'
+import { usePeople } from './people'
 
 type Issue = Schemas['IssueOut']
 
@@ -61,7 +62,7 @@ function Facts({ issue }: { issue: Issue }) {
         <dt>{t('issues.due')}</dt>
         <dd>{issue.due_date ? day(issue.due_date) : '–'}</dd>
         <dt>{t('storey')}</dt>
-        <dd>{issue.storey || '–'}</dd>
+        <dd>{issue.storey ? <Link href={`/model?${new URLSearchParams({ storey: issue.storey })}`}>{issue.storey}</Link> : '–'}</dd>
         <dt>{t('issues.raised')}</dt>
         <dd>
           {issue.author}, {moment(issue.created_at)}
@@ -76,27 +77,40 @@ function Facts({ issue }: { issue: Issue }) {
   )
 }
 
+const FIELDS = ['state', 'priority', 'assigned_to', 'due_date'] as const
+
 /** A change goes by the outbox, with the version that it was made on: who was faster is shown, not overwritten. */
 function Change({ issue: now, done }: { issue: Issue; done: () => void }) {
   const { t } = useTranslation()
   const [issue] = useState(now)
   const site = useSite()
   const { person } = useSession()
+  const people = usePeople(issue.assigned_to)
   if (!useMay('issue')) return null
+  const whom = [{ value: '', label: t('issues.nobody') }, ...people]
   const own = `/api/v1/sites/${site.site_id}/issues/${issue.issue_id}`
   const common = { site: site.site_id, person: person.person_id, kind: 'issue_change' as const, title: `#${issue.number} ${issue.title}` }
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
-    const [state, text] = [String(form.get('state')), String(form.get('text')).trim()]
+    const text = String(form.get('text')).trim()
+    const wanted = Object.fromEntries(FIELDS.map((name) => [name, String(form.get(name)) || null]))
+    const body = Object.fromEntries(FIELDS.flatMap((name) => (wanted[name] === (issue[name] ?? null) ? [] : [[name, wanted[name]]])))
+    // First the change, on the version that was read; a comment makes a new one.
+    if (Object.keys(body).length) await put({ ...common, method: 'PATCH', path: own, body, version: issue.version })
     if (text) await put({ ...common, method: 'POST', path: `${own}/comments`, body: { text } })
-    if (state !== issue.state) await put({ ...common, method: 'PATCH', path: own, body: { state }, version: text ? null : issue.version })
     done()
   }
   return (
     <form className="form" onSubmit={(event) => void submit(event)}>
-      <NativeSelect name="state" label={t('issues.state')} defaultValue={issue.state}
-        data={ISSUE_STATES.map((value) => ({ value, label: t(`issue_state.${value}`) }))} />
+      <div className="halves">
+        <NativeSelect name="state" label={t('issues.state')} defaultValue={issue.state}
+          data={ISSUE_STATES.map((value) => ({ value, label: t(`issue_state.${value}`) }))} />
+        <NativeSelect name="priority" label={t('issues.priority')} defaultValue={issue.priority ?? 'normal'}
+          data={PRIORITIES.map((value) => ({ value, label: t(`priority.${value}`) }))} />
+        <NativeSelect name="assigned_to" label={t('issues.assigned')} defaultValue={issue.assigned_to ?? ''} data={whom} />
+        <TextInput name="due_date" type="date" label={t('issues.due')} defaultValue={issue.due_date ?? ''} />
+      </div>
       <Textarea name="text" label={t('issues.comment')} />
       <Button type="submit">{t('save')}</Button>
     </form>

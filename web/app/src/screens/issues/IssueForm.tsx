@@ -1,45 +1,33 @@
 import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
-import { IconCamera } from '@tabler/icons-react'
-import { useRef, useState, type FormEvent } from 'react'
+import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api } from '../../api/client'
 import { useSession, useSitePath } from '../../api/session'
 import { put } from '../../offline/outbox'
-import { MarkUp, type Stroke } from '../../parts/MarkUp'
-import { small } from '../../parts/photo'
+import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
+import { PlaceField, type Where } from '../../parts/PlaceField'
+import type { Vec3 } from '../../viewer'
 import { PRIORITIES } from './looks'
-
-interface Picture {
-  id: string
-  blob: Blob
-  url: string
-  marks: Stroke[]
-  taken_at: string
-}
+import { usePeople } from './people'
 
 /** A new issue, with photos. It goes into the outbox first, so that it needs no network. */
-export function IssueForm({ element, storey, close }: { element: string | null; storey: string; close: () => void }) {
+export function IssueForm(props: { element: string | null; storey: string; at: Vec3 | null; close: () => void }) {
+  const { element, storey, at, close } = props
   const { t } = useTranslation()
   const path = useSitePath()
   const { person } = useSession()
-  const people = api.useQuery('get', '/api/v1/sites/{site_id}/people', { params: { path } })
+  const people = usePeople()
   const [pictures, setPictures] = useState<Picture[]>([])
+  const [where, setWhere] = useState<Where>({ storey, place_m: at })
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
     const text = (name: string) => String(form.get(name) ?? '')
-    const common = { site: path.site_id, person: person.person_id, method: 'POST' as const }
-    const place = { storey: text('storey'), element_ids: element ? [element] : [] }
-    const photos = `/api/v1/sites/${path.site_id}/photos`
-    for (const { id, blob, marks, taken_at } of pictures) {
-      const named = new URLSearchParams({ photo_id: id, taken_at })
-      await put({ ...common, kind: 'photo', title: text('title'), path: `${photos}?${named}`, file: blob })
-      await put({ ...common, kind: 'marks', title: text('title'), method: 'PATCH', path: `${photos}/${id}`,
-        body: { caption: text('title'), marks, ...place } })
-    }
-    await put({ ...common, kind: 'issue', title: text('title'), path: `/api/v1/sites/${path.site_id}/issues`,
+    const common = { site: path.site_id, person: person.person_id }
+    const place = { ...where, element_ids: element ? [element] : [] }
+    const photo_ids = await putPhotos({ ...common, title: text('title') }, pictures, place)
+    await put({ ...common, kind: 'issue', method: 'POST', title: text('title'), path: `/api/v1/sites/${path.site_id}/issues`,
       body: { issue_id: crypto.randomUUID(), title: text('title'), description: text('description'), priority: text('priority'),
-        assigned_to: text('assigned_to') || null, due_date: text('due_date') || null, photo_ids: pictures.map(({ id }) => id), ...place } })
+        assigned_to: text('assigned_to') || null, due_date: text('due_date') || null, photo_ids, ...place } })
     close()
   }
   return (
@@ -52,11 +40,11 @@ export function IssueForm({ element, storey, close }: { element: string | null; 
             data={PRIORITIES.map((value) => ({ value, label: t(`priority.${value}`) }))} />
           <TextInput name="due_date" type="date" label={t('issues.due')} />
           <NativeSelect name="assigned_to" label={t('issues.assigned')}
-            data={[{ value: '', label: t('issues.nobody') }, ...(people.data ?? []).map(({ email, name }) => ({ value: email, label: name }))]} />
-          <TextInput name="storey" label={t('storey')} defaultValue={storey} />
+            data={[{ value: '', label: t('issues.nobody') }, ...people]} />
         </div>
+        <PlaceField where={where} onChange={setWhere} />
         {element && <p className="quiet">{t('issues.of_element', { id: element })}</p>}
-        <Pictures pictures={pictures} onChange={setPictures} />
+        <PhotoField pictures={pictures} onChange={setPictures} />
         <div className="row end">
           <Button variant="default" onClick={close}>
             {t('cancel')}
@@ -65,29 +53,5 @@ export function IssueForm({ element, storey, close }: { element: string | null; 
         </div>
       </form>
     </Modal>
-  )
-}
-
-function Pictures({ pictures, onChange }: { pictures: Picture[]; onChange: (pictures: Picture[]) => void }) {
-  const { t } = useTranslation()
-  const input = useRef<HTMLInputElement>(null)
-  const add = async (file: File | undefined) => {
-    if (!file) return
-    const blob = await small(file)
-    onChange([...pictures, { id: crypto.randomUUID(), blob, url: URL.createObjectURL(blob), marks: [], taken_at: new Date().toISOString() }])
-  }
-  const mark = (id: string, marks: Stroke[]) =>
-    onChange(pictures.map((picture) => (picture.id === id ? { ...picture, marks } : picture)))
-  return (
-    <div className="stack">
-      <input ref={input} type="file" accept="image/*" capture="environment" hidden aria-label={t('photo.take')}
-        onChange={(event) => void add(event.target.files?.[0])} />
-      <Button variant="default" leftSection={<IconCamera aria-hidden />} onClick={() => input.current?.click()}>
-        {t('photo.take')}
-      </Button>
-      {pictures.map(({ id, url, marks }) => (
-        <MarkUp key={id} src={url} marks={marks} onChange={(changed) => mark(id, changed)} />
-      ))}
-    </div>
   )
 }

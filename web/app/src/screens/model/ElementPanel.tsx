@@ -8,13 +8,15 @@ import { useMay, useSitePath } from '../../api/session'
 import { day, percent, said } from '../../i18n'
 import { Answer } from '../../parts/Answer'
 import { StateMark } from '../../parts/Mark'
+import { Photo } from '../../parts/Photo'
 import { KeptStory } from './KeptStory'
 
 type Detail = Schemas['ElementDetail']
 type Verdict = Schemas['VerdictOut']
 
 /** Everything that is known of an element: verdict, evidence, tolerance, history, what speaks of it. */
-export function ElementPanel({ guid, verdicts, close }: { guid: string; verdicts: string; close: () => void }) {
+export function ElementPanel(props: { guid: string; at: string | null; verdicts: string; close: () => void }) {
+  const { guid, at, verdicts, close } = props
   const { t } = useTranslation()
   const path = useSitePath()
   const element = api.useQuery('get', '/api/v1/sites/{site_id}/elements/{global_id}', { params: { path: { ...path, global_id: guid } } })
@@ -25,19 +27,19 @@ export function ElementPanel({ guid, verdicts, close }: { guid: string; verdicts
         <CloseButton size={56} aria-label={t('close')} onClick={close} />
       </header>
       {element.isError && !(element.error instanceof Problem) ? (
-        <KeptStory guid={guid} verdicts={verdicts} />
+        <KeptStory guid={guid} at={at} verdicts={verdicts} />
       ) : (
-        <Answer of={element}>{(found) => <Story element={found} />}</Answer>
+        <Answer of={element}>{(found) => <Story element={found} at={at} />}</Answer>
       )}
     </aside>
   )
 }
 
-function Story({ element }: { element: Detail }) {
+function Story({ element, at }: { element: Detail; at: string | null }) {
   const { t } = useTranslation()
   const path = useSitePath()
   const latest = element.history[0]
-  const about = new URLSearchParams({ element: element.global_id, storey: element.storey })
+  const about = new URLSearchParams({ element: element.global_id, storey: element.storey, ...(at && { at }) })
   return (
     <div className="stack">
       {element.verdict ? <StateMark state={element.verdict.state} /> : <p>{t('element.not_judged')}</p>}
@@ -55,6 +57,7 @@ function Story({ element }: { element: Detail }) {
           {t('element.qr')}
         </Button>
       </div>
+      <Pictures mentions={element.mentions} />
       <History history={element.history} />
       <Mentions mentions={element.mentions} />
     </div>
@@ -64,6 +67,8 @@ function Story({ element }: { element: Detail }) {
 function Facts({ element, latest }: { element: Detail; latest: Verdict | undefined }) {
   const { t } = useTranslation()
   const deviation = latest?.deviation as { translation_m?: number[]; sigma_m?: number; within_tolerance?: boolean } | null | undefined
+  const compared = useComparisons().data?.items.find(({ comparison_id }) => comparison_id === latest?.comparison_id)
+  const mm = compared && Math.round(1000 * compared.tolerance_m)
   const shift = deviation?.translation_m && Math.hypot(...deviation.translation_m) * 1000
   return (
     <dl className="facts">
@@ -90,12 +95,17 @@ function Facts({ element, latest }: { element: Detail; latest: Verdict | undefin
             {shift.toFixed(1)} mm ± {(1000 * (deviation?.sigma_m ?? 0)).toFixed(1)}
           </dd>
           <dt>{t('element.tolerance')}</dt>
-          <dd>{deviation?.within_tolerance ? `✓ ${t('element.within')}` : `! ${t('element.out')}`}</dd>
+          <dd>
+            {mm !== undefined && `${mm} mm · `}
+            {deviation?.within_tolerance ? `✓ ${t('element.within')}` : `! ${t('element.out')}`}
+          </dd>
         </>
       )}
     </dl>
   )
 }
+
+const useComparisons = () => api.useQuery('get', '/api/v1/sites/{site_id}/comparisons', { params: { path: useSitePath() } })
 
 const KINDS = ['present', 'absent', 'occluded', 'not_covered'] as const
 
@@ -118,9 +128,7 @@ function Evidence({ evidence }: { evidence: Verdict['evidence'] }) {
 
 function History({ history }: { history: readonly Verdict[] }) {
   const { t } = useTranslation()
-  const path = useSitePath()
-  const comparisons = api.useQuery('get', '/api/v1/sites/{site_id}/comparisons', { params: { path } })
-  const when = new Map(comparisons.data?.items.map((each) => [each.comparison_id, each.at]))
+  const when = new Map(useComparisons().data?.items.map((each) => [each.comparison_id, each.at]))
   return (
     <section>
       <h3>{t('element.history')}</h3>
@@ -132,6 +140,20 @@ function History({ history }: { history: readonly Verdict[] }) {
           </li>
         ))}
       </ul>
+    </section>
+  )
+}
+
+function Pictures({ mentions }: { mentions: Detail['mentions'] }) {
+  const { t } = useTranslation()
+  const photos = mentions.filter(({ kind }) => kind === 'photo')
+  if (!photos.length) return null
+  return (
+    <section>
+      <h3>{t('element.pictures')}</h3>
+      {photos.map(({ ref }) => (
+        <Photo key={ref} id={ref} />
+      ))}
     </section>
   )
 }

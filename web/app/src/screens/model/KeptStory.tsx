@@ -14,12 +14,11 @@ interface VerdictTable {
   global_id: string[]
   state: ElementState[]
   confidence: number[]
-  reason_en: string[]
-  reason_zh: string[]
+  reason: { en: string[]; zh: string[] }
 }
 
 /** What the storey pack knows of an element, where there is no network. */
-export function KeptStory({ guid, verdicts }: { guid: string; verdicts: string }) {
+export function KeptStory({ guid, at, verdicts }: { guid: string; at: string | null; verdicts: string }) {
   const { t } = useTranslation()
   const may = useMay('issue')
   const table = useQuery({
@@ -28,16 +27,16 @@ export function KeptStory({ guid, verdicts }: { guid: string; verdicts: string }
   })
   return (
     <Answer of={table}>
-      {({ global_id, state, confidence, reason_en, reason_zh }) => {
+      {({ global_id, state, confidence, reason }) => {
         const row = global_id.indexOf(guid)
         return (
           <div className="stack">
             {row < 0 ? <p>{t('element.not_judged')}</p> : <StateMark state={state[row]!} />}
-            <p className="lead">{(language() === 'zh' ? reason_zh : reason_en)[row]}</p>
+            <p className="lead">{reason[language()][row]}</p>
             {row >= 0 && <p>{`${t('element.confidence')} ${percent(confidence[row]!)}`}</p>}
             <p className="quiet">{t('element.kept')}</p>
             {may && (
-              <Button component={Link} href={`/issues?element=${encodeURIComponent(guid)}`} leftSection={<IconPlus aria-hidden />}>
+              <Button component={Link} href={`/issues?${new URLSearchParams({ element: guid, ...(at && { at }) })}`} leftSection={<IconPlus aria-hidden />}>
                 {t('issues.raise')}
               </Button>
             )}

@@ -20,14 +20,13 @@ export function Gantt({ plan }: { plan: ProgressDocument }) {
   const [first, last] = span(tasks)
   const at = (date: string) => (100 * (Date.parse(date) - first)) / Math.max(1, last - first)
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label={t('progress.gantt')}>
+    <div className="scroll tall" tabIndex={0} role="region" aria-label={t('progress.gantt')}>
       <table className="gantt">
         <thead>
           <tr>
             <th scope="col">{t('progress.task')}</th>
             <th scope="col">{t('progress.status')}</th>
             <th scope="col" className="number">%</th>
-            <th scope="col">{t('progress.dates')}</th>
             <th scope="col" className="time">
               {t('progress.time')}
             </th>
@@ -36,14 +35,16 @@ export function Gantt({ plan }: { plan: ProgressDocument }) {
         <tbody>
           {tasks.map((task) => (
             <tr key={task.id}>
-              <th scope="row">{task.name}</th>
+              <th scope="row">
+                {task.name}
+                <span className="dates quiet">
+                  {day(task.start!)} – {day(task.finish!)}
+                </span>
+              </th>
               <td>
                 <Mark look={STATUS[task.status] ?? STATUS.unknown}>{t(`status.${task.status}`)}</Mark>
               </td>
               <td className="number">{range(task.percent)}</td>
-              <td className="dates">
-                {day(task.start!)} – {day(task.finish!)}
-              </td>
               <td className="time" aria-hidden="true">
                 <Bar task={task} at={at} today={at(plan.date)} />
               </td>

@@ -5,6 +5,9 @@ import { Answer } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
 import { useElements, type Element } from '../../parts/elements'
 
+/** In the order in which they come on site. */
+const TRADES = ['ground', 'structure', 'walls', 'openings', 'services', 'finishes', 'furniture', 'other'] as const
+
 interface Cell {
   elements: number
   /** Sums of shares, from proven to possible. */
@@ -30,7 +33,7 @@ function Table({ all }: { all: readonly Element[] }) {
             <th scope="col">{t('storey')}</th>
             {trades.map((trade) => (
               <th key={trade} scope="col">
-                {trade.replace(/^Ifc/, '')}
+                {t(`trade.${trade}`)}
               </th>
             ))}
           </tr>
@@ -57,7 +60,10 @@ function Share({ cell }: { cell: Cell | undefined }) {
   const [low, high] = [cell.low, cell.high].map((sum) => Math.round((100 * sum) / cell.elements))
   return (
     <td className="number">
-      <meter min={0} max={100} value={low} aria-hidden="true" />
+      <span className="share" aria-hidden="true">
+        <i className="fill-built" style={{ width: `${low}%` }} />
+        <i className="fill-unseen" style={{ width: `${high! - low!}%` }} />
+      </span>
       {low === high ? `${low} %` : `${low}–${high} %`}
     </td>
   )
@@ -65,8 +71,8 @@ function Share({ cell }: { cell: Cell | undefined }) {
 
 function matrix(all: readonly Element[]) {
   const cells = new Map<string, Cell>()
-  for (const { storey, ifc_class, verdict } of all) {
-    const key = `${storey}\n${ifc_class}`
+  for (const { storey, trade, verdict } of all) {
+    const key = `${storey}\n${trade}`
     const cell = cells.get(key) ?? { elements: 0, low: 0, high: 0 }
     cell.elements += 1
     cell.low += verdict?.completion_low ?? 0
@@ -74,5 +80,5 @@ function matrix(all: readonly Element[]) {
     cells.set(key, cell)
   }
   const unique = (values: string[]) => [...new Set(values)].toSorted()
-  return { cells, storeys: unique(all.map((each) => each.storey)), trades: unique(all.map((each) => each.ifc_class)) }
+  return { cells, storeys: unique(all.map((each) => each.storey)), trades: TRADES.filter((trade) => all.some((each) => each.trade === trade)) }
 }

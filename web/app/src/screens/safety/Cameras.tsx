@@ -1,6 +1,9 @@
+import { Button } from '@mantine/core'
+import { IconCrosshair } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
+import { Link } from 'wouter'
 import { api } from '../../api/client'
-import { useSitePath } from '../../api/session'
+import { useMay, useSitePath } from '../../api/session'
 import { ago } from '../../i18n'
 import { Answer } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
@@ -25,13 +28,25 @@ export function Cameras() {
                   <span className="quiet">{[camera.storey, ago(camera.at)].filter(Boolean).join(' · ')}</span>
                 </span>
                 {camera.calibration && <span>± {camera.calibration.error_m.toFixed(2)} m</span>}
+                <Place camera={camera.camera_id} />
               </li>
             ))}
           </ul>
         ) : (
-          <Empty title={t('safety.no_cameras')}>{t('safety.no_cameras_hint')}</Empty>
+          <Empty title={t('safety.no_cameras')} action={<Place />}>{t('safety.no_cameras_hint')}</Empty>
         )
       }
     </Answer>
+  )
+}
+
+/** To the screen that finds where a camera stands. */
+function Place({ camera }: { camera?: string }) {
+  const { t } = useTranslation()
+  if (!useMay('plan')) return null
+  return (
+    <Button component={Link} variant="default" href={`/calibrate${camera ? `?camera=${encodeURIComponent(camera)}` : ''}`} leftSection={<IconCrosshair aria-hidden />}>
+      {t('safety.place_camera')}
+    </Button>
   )
 }

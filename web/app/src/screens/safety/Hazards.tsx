@@ -26,7 +26,7 @@ export function Hazards() {
         const open = items.filter(({ state }) => state !== 'closed').toSorted((a, b) => rank(a) - rank(b))
         if (!open.length) return <Empty title={t('safety.no_alerts')}>{t('safety.no_alerts_hint')}</Empty>
         return (
-          <ul className="list">
+          <ul className="list" aria-label={t('safety.alerts')}>
             {open.map((hazard) => (
               <Row key={hazard.hazard_id} hazard={hazard} />
             ))}

@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, client, queries, type Schemas } from '../../api/client'
 import { wordsOf } from '../../api/problem'
@@ -8,6 +9,7 @@ import { percent, said } from '../../i18n'
 import { Answer, Trouble } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
 import { Mark } from '../../parts/Mark'
+import { Panel } from '../../parts/Panel'
 import { TASK } from './looks'
 
 type Task = Schemas['RobotTaskOut']
@@ -23,6 +25,14 @@ const COMMANDS: Partial<Record<Task['state'], readonly Command[]>> = {
   paused: ['resume', 'cancel'],
 }
 
+/** What asks for a person, what goes on, what is over: in this order. */
+const GROUPS = [
+  { title: 'safety.decide', states: ['proposed'] },
+  { title: 'safety.at_work', states: ['running', 'assigned', 'paused', 'queued', 'approved'] },
+  { title: 'safety.over', states: ['failed', 'quarantined', 'done', 'cancelled'] },
+] as const satisfies readonly { title: string; states: readonly Task['state'][] }[]
+const FEW = 8
+
 /** What robots are to do: proposed from the model, approved by a person. */
 export function RobotTasks() {
   const { t } = useTranslation()
@@ -32,16 +42,66 @@ export function RobotTasks() {
     <Answer of={tasks}>
       {({ items }) =>
         items.length ? (
-          <ul className="list">
-            {items.map((task) => (
-              <Row key={task.task_id} task={task} />
+          <div className="stack">
+            {GROUPS.map(({ title, states }) => (
+              <Group key={title} title={t(title)} tasks={states.flatMap((state) => items.filter((task) => task.state === state))} />
             ))}
-          </ul>
+          </div>
         ) : (
           <Empty title={t('safety.no_tasks')}>{t('safety.no_tasks_hint')}</Empty>
         )
       }
     </Answer>
+  )
+}
+
+function Group({ title, tasks }: { title: string; tasks: readonly Task[] }) {
+  const { t } = useTranslation()
+  const [shown, setShown] = useState(FEW)
+  if (!tasks.length) return null
+  return (
+    <Panel title={`${title} (${tasks.length})`} action={<ApproveAll tasks={tasks} />}>
+      <ul className="list">
+        {tasks.slice(0, shown).map((task) => (
+          <Row key={task.task_id} task={task} />
+        ))}
+      </ul>
+      {tasks.length > shown && (
+        <Button mt="sm" variant="default" onClick={() => setShown(tasks.length)}>
+          {t('safety.more', { count: tasks.length - shown })}
+        </Button>
+      )}
+    </Panel>
+  )
+}
+
+/** Two presses for many tasks at once. */
+function ApproveAll({ tasks }: { tasks: readonly Task[] }) {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const may = useMay('robots')
+  const [sure, setSure] = useState(false)
+  const waiting = tasks.filter((task) => task.state === 'proposed' && !task.asked)
+  const approve = useMutation({
+    mutationFn: async () => {
+      for (const { task_id } of waiting)
+        await client.POST('/api/v1/sites/{site_id}/robot-tasks/{task_id}/approve', { params: { path: { ...path, task_id } }, body: {} })
+    },
+    onSettled: () => queries.invalidateQueries(),
+  })
+  if (!may || waiting.length < 2) return null
+  return (
+    <span className="row">
+      {approve.isError && <Trouble words={wordsOf(approve.error)} />}
+      {sure && (
+        <Button variant="default" onClick={() => setSure(false)}>
+          {t('cancel')}
+        </Button>
+      )}
+      <Button variant={sure ? 'filled' : 'default'} loading={approve.isPending} onClick={() => (sure ? approve.mutate() : setSure(true))}>
+        {t(sure ? 'safety.approve_sure' : 'safety.approve_all', { count: waiting.length })}
+      </Button>
+    </span>
   )
 }
 

@@ -1,34 +1,81 @@
+import { Button } from '@mantine/core'
+import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api } from '../../api/client'
-import { useSitePath } from '../../api/session'
-import { Answer } from '../../parts/Answer'
+import { api, queries, type Schemas } from '../../api/client'
+import { wordsOf } from '../../api/problem'
+import { useMay, useSitePath } from '../../api/session'
+import { Answer, Trouble } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
 import { Mark } from '../../parts/Mark'
+import { ZoneForm } from './ZoneForm'
 
 /** Parts of the site with rules of their own. */
 export function Zones() {
   const { t } = useTranslation()
   const path = useSitePath()
+  const [drawing, setDrawing] = useState(false)
   const zones = api.useQuery('get', '/api/v1/sites/{site_id}/zones', { params: { path } })
+  const draw = useMay('plan') && (
+    <Button leftSection={<IconPlus aria-hidden />} onClick={() => setDrawing(true)}>
+      {t('safety.draw')}
+    </Button>
+  )
   return (
-    <Answer of={zones}>
-      {({ items }) =>
-        items.length ? (
-          <ul className="list">
-            {items.map((zone) => (
-              <li key={zone.zone_id} className="item">
-                <Mark look={{ mark: '▱', tone: zone.kind === 'robot' ? 'note' : 'part' }}>{t(`zone.${zone.kind}`)}</Mark>
-                <span className="grow">
-                  <strong>{zone.name}</strong>
-                  <span className="quiet">{zone.storey}</span>
-                </span>
-              </li>
-            ))}
-          </ul>
-        ) : (
-          <Empty title={t('safety.no_zones')}>{t('safety.no_zones_hint')}</Empty>
-        )
-      }
-    </Answer>
+    <div className="stack">
+      <Answer of={zones}>
+        {({ items }) =>
+          items.length ? (
+            <>
+              <div className="row">{draw}</div>
+              <ul className="list">
+                {items.map((zone) => (
+                  <Row key={zone.zone_id} zone={zone} />
+                ))}
+              </ul>
+            </>
+          ) : (
+            <Empty title={t('safety.no_zones')} action={draw}>
+              {t('safety.no_zones_hint')}
+            </Empty>
+          )
+        }
+      </Answer>
+      {drawing && <ZoneForm close={() => setDrawing(false)} />}
+    </div>
+  )
+}
+
+function Row({ zone }: { zone: Schemas['ZoneOut'] }) {
+  const { t } = useTranslation()
+  const path = useSitePath()
+  const [sure, setSure] = useState(false)
+  const may = useMay('plan')
+  const remove = api.useMutation('delete', '/api/v1/sites/{site_id}/zones/{zone_id}', { onSettled: () => queries.invalidateQueries() })
+  const heights = `${(zone.low_m ?? 0).toFixed(1)} – ${(zone.high_m ?? 0).toFixed(1)} m`
+  return (
+    <li className="item">
+      <Mark look={{ mark: '▱', tone: zone.kind === 'robot' ? 'note' : 'part' }}>{t(`zone.${zone.kind}`)}</Mark>
+      <span className="grow">
+        <strong>{zone.name}</strong>
+        <span className="quiet">{[zone.storey, heights].filter(Boolean).join(' · ')}</span>
+        {remove.isError && <Trouble words={wordsOf(remove.error)} />}
+      </span>
+      {may && !sure && (
+        <Button variant="default" aria-label={t('safety.zone_remove', { name: zone.name })} onClick={() => setSure(true)}>
+          <IconTrash aria-hidden />
+        </Button>
+      )}
+      {sure && (
+        <>
+          <Button variant="default" onClick={() => setSure(false)}>
+            {t('cancel')}
+          </Button>
+          <Button className="stop" loading={remove.isPending} onClick={() => remove.mutate({ params: { path: { ...path, zone_id: zone.zone_id } } })}>
+            {t('safety.zone_sure')}
+          </Button>
+        </>
+      )}
+    </li>
   )
 }

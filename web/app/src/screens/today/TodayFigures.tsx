@@ -16,7 +16,7 @@ export function Done() {
   if (!plan || !value?.bac)
     return (
       <Figure title={t('today.done')} value="–">
-        {t('today.no_schedule')} <Link href="/uploads">{t('nav.uploads')}</Link>
+        {t('today.wait_scan')} <Link href="/uploads">{t('nav.uploads')}</Link>
       </Figure>
     )
   return (
@@ -29,7 +29,7 @@ export function Done() {
 export function Late({ today }: { today: Today }) {
   const { t } = useTranslation()
   const days = today.days_late
-  if (days === null || days === undefined) return <Figure title={t('today.late')} value="–" />
+  if (days === null || days === undefined) return <Figure title={t('today.late')} value="–">{t('today.wait_scan')}</Figure>
   return (
     <Figure title={t('today.late')} value={String(Math.abs(Math.round(days)))} unit={t('days', { count: Math.abs(Math.round(days)) })}>
       <span className={days > 0 ? 'danger' : ''}>{days > 0 ? `! ${t('today.behind')}` : `✓ ${t('today.on_time')}`}</span>
