@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
+from starlette.concurrency import run_in_threadpool
 
 from web.identifiers import ID_PATTERN, digest
 from web.problems import Problem, not_found
 from web.security import TOKEN_PREFIX, Capability, capabilities, of_token
 from web.server_state import Server, server_of
 from web.tables import ApiToken, Membership, Person, SignIn, Site, now
-from web.transactions import SAFE, answer_again
+from web.transactions import SAFE, answer_again, take_turn
 
 SiteId = Annotated[str, Path(pattern=ID_PATTERN, description="The site.")]
 CSRF = "x-csrf-token"
@@ -55,9 +57,14 @@ def csrf_of(secret: str) -> str:
 
 
 class Anyone:
-    """Any person or program that is signed in."""
+    """Any person or program that is signed in. As a dependency of a route it waits for the request's turn."""
 
-    def __call__(self, request: Request) -> Access:
+    async def __call__(self, request: Request) -> Access:
+        """Their access, outside of any site."""
+        await take_turn(request)
+        return await run_in_threadpool(self.check, request)
+
+    def check(self, request: Request) -> Access:
         """Their access, outside of any site."""
         return self._access(request, "", frozenset())
 
@@ -76,7 +83,7 @@ class Anyone:
 class AnyPerson(Anyone):
     """Any person or program that is signed in; of changes, persons only."""
 
-    def __call__(self, request: Request) -> Access:
+    def check(self, request: Request) -> Access:
         """Their access, outside of any site."""
         access = self._access(request, "", frozenset())
         if access.actor.token and request.method not in SAFE:
@@ -87,7 +94,7 @@ class AnyPerson(Anyone):
 class Administrator(Anyone):
     """An administrator of the server, in person."""
 
-    def __call__(self, request: Request) -> Access:
+    def check(self, request: Request) -> Access:
         """Their access, outside of any site."""
         access = self._access(request, "", frozenset(Capability))
         if access.actor.token or not access.actor.person.is_admin:
@@ -101,7 +108,12 @@ class Allowed(Anyone):
     def __init__(self, capability: Capability) -> None:
         self.capability = capability
 
-    def __call__(self, request: Request, site_id: SiteId) -> Access:  # type: ignore[override]
+    async def __call__(self, request: Request, site_id: SiteId) -> Access:  # type: ignore[override]
+        """Their access to the site."""
+        await take_turn(request)
+        return await run_in_threadpool(self.check, request, site_id)
+
+    def check(self, request: Request, site_id: str) -> Access:  # type: ignore[override]
         """Their access to the site."""
         access = self._access(request, site_id, frozenset())
         may = _rights(access.session, access.actor, site_id)
@@ -136,13 +148,20 @@ def _by_token(request: Request, authorization: str) -> Actor:
     return Actor(f"token:{token.id}", f"{token.name} ({person.name})", person, token)
 
 
+_SIGNED_IN = (
+    select(Person)
+    .join(SignIn, col(SignIn.person_id) == Person.id)
+    .where(SignIn.id == bindparam("id"), col(SignIn.expires_at) > bindparam("now"))
+)
+"""Every request of a browser asks it, so it is put together once."""
+
+
 def _by_cookie(request: Request) -> Actor:
     secret = request.cookies.get(cookie_name(server_of(request).settings.secure), "")
     if not secret:
         raise unauthorized()
     session: Session = request.state.session
-    query = select(Person).join(SignIn, col(SignIn.person_id) == Person.id)
-    person = session.exec(query.where(SignIn.id == digest(secret), col(SignIn.expires_at) > now())).first()
+    person = session.exec(_SIGNED_IN, params={"id": digest(secret), "now": now()}).first()
     if not person:
         raise unauthorized()
     if request.method not in SAFE and not hmac.compare_digest(

@@ -1,5 +1,6 @@
-"""How many requests one client may make: a bucket that fills at a steady rate (token bucket)."""
+"""How many requests one client may make: a bucket that fills at a steady rate (token bucket). And how many at once."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -28,3 +29,17 @@ class Limiter:
         if len(self._buckets) > CLIENTS:
             self._buckets.popitem(last=False)
         return 0.0 if allowed else (1.0 - left) / self.rate
+
+
+READS_AT_ONCE, WRITES_AT_ONCE = 3, 8
+"""Together fewer than there are threads and connections: a transaction that began always finds both to end."""
+
+
+class Turns:
+    """How many transactions of requests go on at once; the others wait here, where waiting takes neither a thread
+    nor a connection, and go on in the order in which they came.
+    """
+
+    def __init__(self, *, one_writer: bool) -> None:
+        self.reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.writes = asyncio.Semaphore(1 if one_writer else WRITES_AT_ONCE)

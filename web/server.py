@@ -26,7 +26,7 @@ from web.feed import Feed
 from web.files import Files
 from web.forgetting import EVERY_S, forget
 from web.gate import Gate
-from web.limits import Limiter
+from web.limits import Limiter, Turns
 from web.routes import (
     administration,
     comparisons,
@@ -96,6 +96,7 @@ def _server(settings: ServerSettings) -> Server:
         feed=Feed(engine),
         requests=Limiter(settings.requests_per_s, 4 * settings.requests_per_s),
         sign_ins=Limiter(SIGN_INS_PER_S, SIGN_INS_AT_ONCE),
+        turns=Turns(one_writer=engine.dialect.name == "sqlite"),
     )
     server.uploads.mkdir(parents=True, exist_ok=True)
     uploads.finish_interrupted(server)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from web.feed import Feed
 from web.files import Files
-from web.limits import Limiter
+from web.limits import Limiter, Turns
 from web.settings import ServerSettings
 
 
@@ -23,6 +23,7 @@ class Server:
     feed: Feed
     requests: Limiter
     sign_ins: Limiter
+    turns: Turns
 
     @property
     def uploads(self) -> Path:

@@ -75,23 +75,33 @@ def etag(session: Session, response: Response, row: SiteRow) -> None:
 # --- Documents --------------------------------------------------------------------------------------------------------
 
 
-def put(access: Access, table: type[D], ref: str, body: dict[str, Any], state: str, **columns: Any) -> D:
+def put(access: Access, table: type[D], ref: str, body: dict[str, Any], state: str) -> D:
     """Write a document of the site, new or over the old one. The same once more changes nothing."""
-    session = access.session
-    row = session.get(table, (access.site_id, ref))
+    row = access.session.get(table, (access.site_id, ref))
     if row is None:
-        row = table(site_id=access.site_id, id=ref, body=body, state=state, created_by=access.actor.id, **columns)
-        session.add(row)
-    elif row.body != body or row.state != state:
+        return add(access, table, ref, body, state)
+    if row.body != body or row.state != state:
         row.body, row.state = body, state
-    mention(session, row)
+    mention(access.session, row)
+    return row
+
+
+def add(access: Access, table: type[D], ref: str, body: dict[str, Any], state: str, **columns: Any) -> D:
+    """Write a document of the site that is not there yet."""
+    row = table(site_id=access.site_id, id=ref, body=body, state=state, created_by=access.actor.id, **columns)
+    access.session.add(row)
+    _speak(access.session, row)
     return row
 
 
 def mention(session: Session, row: DocumentRow) -> None:
-    """Note which elements a document speaks of, so that each element finds it."""
+    """Note which elements a document speaks of now, so that each element finds it."""
     session.exec(delete(Mention).where(
         col(Mention.site_id) == row.site_id, col(Mention.what) == row.kind, col(Mention.ref) == row.id))  # fmt: skip
+    _speak(session, row)
+
+
+def _speak(session: Session, row: DocumentRow) -> None:
     for global_id in dict.fromkeys(row.body.get("element_ids") or ()):
         session.add(Mention(site_id=row.site_id, global_id=global_id, what=row.kind, ref=row.id))
 

@@ -32,36 +32,50 @@ class Repeated(Exception):
 
 
 class TransactionRoute(APIRoute):
-    """A route whose handler finds its session in `request.state.session`."""
+    """A route whose handler finds its session in `request.state.session`, what was sent in `request.state.body`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler within a transaction."""
         handle = super().get_route_handler()
 
         async def transact(request: Request) -> Response:
-            server = server_of(request)
-            request.state.fingerprint = await _fingerprint(request)
-            opened = reading if request.method in SAFE else writing
+            server, changes = server_of(request), request.method not in SAFE
+            # The body comes before the transaction: a slow network holds nobody else up.
+            request.state.body = await request.body() if changes else b""
+            request.state.fingerprint, request.state.turn = _fingerprint(request), None
+            opened = writing if changes else reading
             session = opened(server.engine)
             request.state.session = session
             try:
                 response = await handle(request)
-                if request.method not in SAFE:
+                if changes:
                     await run_in_threadpool(_commit, request, response)
                     server.feed.wake()
             except Repeated as repeated:
                 response = _again(repeated.answer)
             finally:
-                await run_in_threadpool(session.close)
+                if session.in_transaction():  # it is to be rolled back; a committed one holds nothing any more
+                    await run_in_threadpool(session.close)
+                if request.state.turn:
+                    request.state.turn.release()
             return response
 
         return transact
 
 
-async def _fingerprint(request: Request) -> str | None:
+async def take_turn(request: Request) -> None:
+    """Wait until this request's transaction may begin; its end lets the next one go on."""
+    if request.state.turn is None:
+        turns = server_of(request).turns
+        turn = turns.reads if request.method in SAFE else turns.writes
+        await turn.acquire()
+        request.state.turn = turn
+
+
+def _fingerprint(request: Request) -> str | None:
     if request.method in SAFE or KEY not in request.headers:
         return None
-    parts = (request.method.encode(), str(request.url.path).encode(), await request.body())
+    parts = (request.method.encode(), str(request.url.path).encode(), request.state.body)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

@@ -109,7 +109,7 @@ def test_a_killed_server_keeps_every_acknowledged_issue_exactly_once(
     with reading(crowd.server.engine) as session:
         kept = [row.body["title"] for row in session.exec(select(Issue))]
         created = session.exec(select(func.count()).where(Audit.kind_ == "issue", Audit.verb == "created")).one()
-    assert len(titles) > KILLS // 2
+    assert all(device.acknowledged for device in devices), "there was something to lose on each"
     assert len(kept) == len(set(kept)) == created
     assert set(titles) <= set(kept)
     assert len(set(kept) - set(titles)) <= len(devices), "at most the one that each was sending"

@@ -1,14 +1,16 @@
 """A change, its trail, its event and its answer are one; what is repeated changes nothing again."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from tests.web.people import HERE, Crowd
+from tests.web.people import API, HERE, Crowd
 from web.database import reading, writing
 from web.feed import FORGOTTEN, Feed
 from web.forgetting import forget
@@ -86,6 +88,44 @@ def test_an_element_finds_what_speaks_of_it(crowd: Crowd) -> None:
         assert [(each.what, each.ref) for each in session.exec(select(Mention))] == [("issue", "made-offline")]
     manager("PATCH", "issues/made-offline", json={"element_ids": []})
     assert rows(crowd, Mention) == []
+
+
+def test_more_requests_at_once_than_there_are_threads_and_connections_all_end(crowd: Crowd) -> None:
+    manager = crowd.as_("manager")
+    asked = [("POST", "issues", {"title": f"Crack {n}"}) for n in range(120)] + [("GET", "today", None)] * 120
+
+    async def send() -> list[int]:
+        transport = httpx.ASGITransport(crowd.app)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://here{API}/sites/{HERE}/") as client:
+            sent = [client.request(verb, path, json=body, headers=manager.headers) for verb, path, body in asked]
+            return [answer.status_code for answer in await asyncio.gather(*sent)]
+
+    assert asyncio.run(send()) == [201] * 120 + [200] * 120
+    numbers = [each["number"] for each in manager("GET", "issues?limit=1000").json()["items"]]
+    assert sorted(numbers) == list(range(1, 121)), "one after another, none twice"
+
+
+def test_who_sends_slowly_holds_nobody_up(crowd: Crowd) -> None:
+    manager = crowd.as_("manager")
+
+    async def send() -> tuple[int, int]:
+        arrived, rest = asyncio.Event(), asyncio.Event()
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b'{"title": '
+            arrived.set()
+            await rest.wait()
+            yield b'"Slow"}'
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(crowd.app), base_url="http://here") as client:
+            path, headers = f"{API}/sites/{HERE}/issues", manager.headers | {"Content-Type": "application/json"}
+            slow = asyncio.create_task(client.post(path, content=body(), headers=headers))
+            await arrived.wait()
+            quick = await client.post(path, json={"title": "Quick"}, headers=headers)
+            rest.set()
+            return quick.status_code, (await slow).status_code
+
+    assert asyncio.run(send()) == (201, 201)
 
 
 @pytest.mark.parametrize("path", ["issues", "zones", "hazards"])

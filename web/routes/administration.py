@@ -13,7 +13,7 @@ from web.routes.common import Cursor, Limit, Ref, file_response, routes, site_ro
 from web.routes.comparisons import job_out
 from web.routes.uploads import whole
 from web.schemas import ImportIn, JobOut, NewWebhook, Page, ReportOut, Text, WebhookIn, WebhookOut
-from web.store import found, page, put, stored
+from web.store import add, found, page, stored
 from web.tables import Job, Report, Webhook, now
 
 router = site_routes("administration")
@@ -57,7 +57,7 @@ def list_reports(access: Reads, cursor: Cursor = None, limit: Limit = 100) -> Pa
 
 @router.post("/reports", status_code=201, openapi_extra={"requestBody": {"required": True, "content": {
     kind: {"schema": {"type": "string", "format": "binary"}} for kind in REPORT_MEDIA}}})  # fmt: skip
-async def file_report(
+def file_report(
     request: Request,
     access: Ingests,
     kind: Annotated[Text, Query(min_length=1, max_length=60)],
@@ -69,8 +69,8 @@ async def file_report(
     """A program files a report: the body is the file. A report is superseded by a later one, never changed."""
     media = request.headers.get("content-type", "").partition(";")[0]
     body = {"kind": kind, "title": {"en": title_en, "zh": title_zh}, "period": {"from": since, "to": until}}
-    sha256 = access.server.files.keep_bytes(await request.body())
-    row = put(access, Report, new_id(), body, kind, sha256=sha256,
+    sha256 = access.server.files.keep_bytes(request.state.body)
+    row = add(access, Report, new_id(), body, kind, sha256=sha256,
               media_type=media if media in REPORT_MEDIA else "application/octet-stream")  # fmt: skip
     return _report(row)
 

@@ -63,4 +63,4 @@ def _check(request: Request, server: Server, site_id: str) -> None:
     request.state.fingerprint = None
     with reading(server.engine) as session:
         request.state.session = session
-        Allowed(Capability.READ)(request, site_id)
+        Allowed(Capability.READ).check(request, site_id)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from pydantic import AwareDatetime
 from sqlmodel import col, func, select
-from starlette.concurrency import run_in_threadpool
 
 from bim.bcf import bcf_bytes, read_bcf
 from web.access import Access, Raises, Reads
@@ -30,7 +29,7 @@ from web.schemas import (
     PhotoChange,
     PhotoOut,
 )
-from web.store import check_version, etag, found, mention, page, put, stored
+from web.store import add, check_version, etag, found, mention, page, put, stored
 from web.tables import Issue, Photo, Site, now
 
 router = site_routes("issues and photos")
@@ -49,7 +48,7 @@ def list_issues(
 def raise_issue(response: Response, access: Raises, wanted: IssueIn) -> IssueOut:
     """Raise an issue."""
     ref = wanted.issue_id or new_id()
-    if access.session.get(Issue, (access.site_id, ref)):
+    if wanted.issue_id and access.session.get(Issue, (access.site_id, ref)):
         raise conflict(
             "already-there",
             "an issue with this id exists; read it, then change it",
@@ -58,7 +57,7 @@ def raise_issue(response: Response, access: Raises, wanted: IssueIn) -> IssueOut
     body = wanted.model_dump(mode="json", exclude={"issue_id"}) | {
         "number": _next_number(access), "author": access.actor.name, "bcf_guid": guid_of(ref), "comments": [],
     }  # fmt: skip
-    row = put(access, Issue, ref, body, "open")
+    row = add(access, Issue, ref, body, "open")
     etag(access.session, response, row)
     return issue_out(row)
 
@@ -78,16 +77,11 @@ def export_issues(access: Reads) -> Response:
 
 @router.post("/issues/import", openapi_extra={"requestBody": {"required": True, "content": {
     "application/zip": {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
-async def import_issues(request: Request, access: Raises) -> ImportedIssues:
+def import_issues(request: Request, access: Raises) -> ImportedIssues:
     """Issues of a BCF archive (2.0, 2.1, 3.0): new ones are added, known ones brought up to date by their GUID."""
-    content = await request.body()
-    return await run_in_threadpool(_import, access, content)
-
-
-def _import(access: Access, content: bytes) -> ImportedIssues:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "issues.bcfzip"
-        path.write_bytes(content)
+        path.write_bytes(request.state.body)
         archive = read_bcf(path)
     known = {
         row.body["bcf_guid"]: row for row in access.session.exec(select(Issue).where(Issue.site_id == access.site_id))
@@ -96,7 +90,7 @@ def _import(access: Access, content: bytes) -> ImportedIssues:
     for body, state in issues_of(archive):
         row = known.get(body["bcf_guid"])
         if row is None:
-            put(access, Issue, new_id(), body | {"number": number + created}, state)
+            add(access, Issue, new_id(), body | {"number": number + created}, state)
             created += 1
         else:
             put(access, Issue, row.id, row.body | body, state)
@@ -160,7 +154,7 @@ def list_photos(access: Reads, cursor: Cursor = None, limit: Limit = 100) -> Pag
 
 @router.post("/photos", status_code=201, openapi_extra={"requestBody": {"required": True, "content": {
     "image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
-async def add_photo(
+def add_photo(
     request: Request,
     access: Raises,
     taken_at: AwareDatetime | None = None,
@@ -168,22 +162,19 @@ async def add_photo(
     content_length: Annotated[int, Header(ge=1, le=PHOTO_BYTES)] = 1,
 ) -> PhotoOut:
     """Add a photo: the body is a JPEG, PNG or WebP. Caption, place and marks follow by PATCH."""
-    content = await request.body()
+    content: bytes = request.state.body
     if not 0 < len(content) <= PHOTO_BYTES:
         raise Problem(
             413, "too-large", "a photo has 1 byte to 30 MiB; make it smaller", "照片大小须不超过 30 MiB；请压缩"
         )
-    return await run_in_threadpool(_add_photo, access, content, taken_at or now(), photo_id or new_id())
-
-
-def _add_photo(access: Access, content: bytes, taken_at: AwareDatetime, ref: str) -> PhotoOut:
     media_type, clean = checked_picture(io.BytesIO(content))
-    if access.session.get(Photo, (access.site_id, ref)):
+    ref = photo_id or new_id()
+    if photo_id and access.session.get(Photo, (access.site_id, ref)):
         raise conflict("already-there", "a photo with this id exists", "该编号的照片已存在")
-    about = {"taken_at": taken_at.isoformat(), "author": access.actor.name, "caption": "", "storey": ""}
+    about = {"taken_at": (taken_at or now()).isoformat(), "author": access.actor.name, "caption": "", "storey": ""}
     body: dict[str, Any] = about | {"element_ids": [], "place_m": None, "marks": []}
     sha256 = access.server.files.keep_bytes(clean)
-    return _photo(put(access, Photo, ref, body, "", sha256=sha256, media_type=media_type))
+    return _photo(add(access, Photo, ref, body, "", sha256=sha256, media_type=media_type))
 
 
 @router.get("/photos/{photo_id}")

@@ -28,7 +28,7 @@ from web.schemas import (
     ZoneOut,
 )
 from web.security import Capability
-from web.store import check_version, etag, found, page, put, stored
+from web.store import add, check_version, etag, found, page, put, stored
 from web.tables import Camera, Hazard, Photo, Zone, now
 from web.trail import tell
 
@@ -50,7 +50,7 @@ def get_zone(access: Reads, zone_id: Ref) -> ZoneOut:
 @router.post("/zones", status_code=201)
 def add_zone(access: Plans, zone: ZoneIn) -> ZoneOut:
     """Draw a zone."""
-    return _zone(put(access, Zone, new_id(), zone.model_dump(mode="json"), zone.kind))
+    return _zone(add(access, Zone, new_id(), zone.model_dump(mode="json"), zone.kind))
 
 
 @router.put("/zones/{zone_id}")

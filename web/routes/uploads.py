@@ -138,7 +138,7 @@ def _for_writing(request: Request, site_id: str, upload_id: str) -> Upload:
     """The upload, if the caller may; in a transaction that ends before the bytes come."""
     with reading(server_of(request).engine) as session:
         request.state.session = session
-        access: Access = Allowed(Capability.ISSUE)(request, site_id)
+        access: Access = Allowed(Capability.ISSUE).check(request, site_id)
         return found(access, Upload, upload_id)
 
 
