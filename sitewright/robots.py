@@ -55,7 +55,9 @@ def robots(
 ) -> None:
     """Command the robots of a site until stopped. Not a certified safety function: see docs/guide/robots.md."""
     from robots.fleet import Fleet, read_fleet, simulated_fleet
+    from sitewright.cli import _check_files
 
+    _check_files([path for path in (fleet, tasks, verdicts) if path], [])
     if (server is None) != (site is None) or (server and not os.environ.get(TOKEN)):
         raise BadInput("a server without a site or a token", f"--server, --site and {TOKEN}", "give all three")
     if release and not approved_by:
