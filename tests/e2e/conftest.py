@@ -57,6 +57,12 @@ class Site:
     def get(self, path: str) -> Any:
         return self.client.get(SITE + path).raise_for_status().json()
 
+    def program(self) -> httpx.Client:
+        """What robots and cameras come in by: a token that may report."""
+        scopes = {"name": "robots", "site_id": "demo", "scopes": ["read", "ingest"]}
+        token = self.client.post("/api/v1/tokens", json=scopes).raise_for_status().json()["token"]
+        return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {token}"})
+
     def cookies(self) -> list[Any]:
         return [{"name": n, "value": v, "url": self.address} for n, v in self.client.cookies.items()]
 
@@ -97,18 +103,16 @@ def new_site(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def report(site: Site) -> None:
-    """What robots and cameras say, by their own door: a token that may report."""
-    scopes = {"name": "robots", "site_id": "demo", "scopes": ["read", "ingest"]}
-    token = site.client.post("/api/v1/tokens", json=scopes).raise_for_status().json()["token"]
+    """What robots and cameras say."""
     now = datetime.now(UTC).isoformat()
     robot = {"robot_id": "r1", "name": "Layout 1", "kind": "layout", "mode": "busy", "position_m": [4, 3, 3.2],
              "heading_rad": 0.6, "storey": "01 First floor", "battery": 0.64, "at": now}  # fmt: skip
     task = {"task_id": "t1", "kind": "layout", "state": "proposed", "title": {"en": "Mark the walls", "zh": "放样墙体"}}
     camera = {"camera_id": "c1", "name": "Gate", "state": "stale", "frame_age_s": 9.0, "at": now}
-    with httpx.Client(base_url=site.address + SITE, headers={"Authorization": f"Bearer {token}"}) as program:
-        program.post("/robots/states", json=[robot]).raise_for_status()
-        program.put("/robot-tasks/t1", json=task).raise_for_status()
-        program.post("/cameras/states", json=[camera]).raise_for_status()
+    with site.program() as program:
+        program.post(f"{SITE}/robots/states", json=[robot]).raise_for_status()
+        program.put(f"{SITE}/robot-tasks/t1", json=task).raise_for_status()
+        program.post(f"{SITE}/cameras/states", json=[camera]).raise_for_status()
     hazard = {"hazard_id": "h1", "level": "danger", "place_m": [3, 2, 3.2], "storey": "01 First floor",
               "text": {"en": "Guard rail is missing", "zh": "缺少护栏"}}  # fmt: skip
     site.client.post(f"{SITE}/hazards", json=hazard).raise_for_status()

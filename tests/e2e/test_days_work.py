@@ -1,14 +1,18 @@
 """A day's work: with the keyboard alone, without a network, and at the moment when it matters."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from sitewright.watch import calibration_of
 from tests.e2e.conftest import SITE, Site, Watched
+from tests.web import test_camera_calibration as gate_camera
 
 CALLED = """(() => {
   const e = document.activeElement
@@ -102,7 +106,11 @@ def test_work_goes_on_without_a_network_and_arrives_once(
     page.get_by_role("button", name="I have seen it").click()
     expect(marked(page.get_by_role("main"), "waiting")).to_have_count(1)
     page.goto("/model")
-    expect(page.get_by_role("img", name="Plan of")).to_be_visible(timeout=30_000)
+    plan = page.get_by_role("img", name="Plan of")
+    expect(plan).to_be_visible(timeout=30_000)
+    page.get_by_role("combobox", name="Show").select_option("list")
+    page.get_by_role("button", name="Ground slab").click()
+    expect(page.get_by_text("Without a network only its newest verdict is here.")).to_be_visible()
     page.goto("/offline")
     page.reload()
     outbox = page.get_by_role("region", name="On its way to the server")
@@ -117,6 +125,118 @@ def test_work_goes_on_without_a_network_and_arrives_once(
     assert [each["photo_id"] for each in photos] == raised[0]["photo_ids"]
     assert [mark["shape"] for mark in photos[0]["marks"]] == ["arrow"]
     assert "acknowledge" in json.dumps(lonely.get("/hazards/h1")["history"])
+
+
+def test_an_issue_from_the_plan_knows_its_place_and_is_assigned(open_app: Callable[..., Page], site: Site) -> None:
+    page = open_app(site)
+    page.goto("/model?storey=01+First+floor")
+    expect(page.get_by_label("Storey")).to_have_value(re.compile(".+"), timeout=20_000)
+    page.get_by_role("img", name="Plan of 01 First floor").click()
+    page.get_by_role("complementary", name="Element").get_by_role("link", name="Raise the issue").click()
+    page.get_by_label("What is wrong").fill("Crack in the slab")
+    page.get_by_role("button", name="Raise the issue").click()
+    page.get_by_role("button", name="Crack in the slab").click()
+    page.get_by_label("Who puts it right").select_option(label="Site manager")
+    page.get_by_label("Due").fill("2030-01-31")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Crack in the slab")).to_contain_text("due 31 Jan 2030")
+    raised = next(each for each in site.get("/issues")["items"] if each["title"] == "Crack in the slab")
+    assert (raised["assigned_to"], raised["due_date"]) == ("manager@demo.invalid", "2030-01-31")
+    assert raised["storey"] == "01 First floor"
+    assert len(raised["element_ids"]) == 1
+    assert 3 < raised["place_m"][2] < 6
+
+
+def test_a_zone_is_drawn_corner_by_corner(open_app: Callable[..., Page], site: Site) -> None:
+    page = open_app(site)
+    page.goto("/safety?tab=zones")
+    page.get_by_role("button", name="Draw a zone").click()
+    page.get_by_label("Name of the zone").fill("Trench")
+    page.get_by_label("Kind").select_option("excavation")
+    plan = page.get_by_role("img", name="Plan of 00 Ground floor")
+    box = plan.bounding_box()
+    assert box
+    for across, down in ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6)):
+        plan.click(position={"x": across * box["width"], "y": down * box["height"]})
+    page.get_by_label("x, m").fill("4.5")
+    page.get_by_label("y, m").fill("-2")
+    page.get_by_role("button", name="Add this corner").click()
+    expect(page.get_by_text("4 corners")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_text("Trench")).to_be_visible()
+    drawn = next(each for each in site.get("/zones")["items"] if each["name"] == "Trench")
+    assert drawn["storey"] == "00 Ground floor"
+    assert drawn["polygon_m"][3] == [4.5, -2.0]
+    (x0, y0), (x1, y1), (x2, y2) = drawn["polygon_m"][:3]
+    assert x0 < x1 == pytest.approx(x2)
+    assert y0 == pytest.approx(y1)
+    assert y1 > y2
+
+
+def test_a_cameras_alarm_is_judged_with_one_look_and_one_press(open_app: Callable[..., Page], site: Site) -> None:
+    now = datetime.now(UTC).isoformat()
+    alarm = {"rule": "no_helmet", "level": "warning", "text": {"en": "No helmet", "zh": "未戴安全帽"},
+             "camera_id": "c1", "source": "camera", "opened_at": now, "seen_at": now, "due_at": now}  # fmt: skip
+    with site.program() as program:
+        for name in ("a1", "a2"):
+            program.put(f"{SITE}/hazards/{name}", json=alarm).raise_for_status()
+    page = open_app(site)
+    page.goto("/safety")
+    queue = page.get_by_role("region", name="to judge")
+    expect(queue).to_contain_text("2 alarms to judge")
+    queue.get_by_role("button", name="False alarm").click()
+    expect(queue).to_contain_text("1 alarm to judge")
+    queue.get_by_role("button", name="Cannot tell").click()
+    expect(queue).to_have_count(0)
+    expect(page.get_by_role("list", name="Alerts").get_by_text("No helmet")).to_have_count(1)
+    judged = [site.get(f"/hazards/{name}") for name in ("a1", "a2")]
+    assert {each["review"]: each["state"] for each in judged} == {"false": "closed", "cannot_tell": "registered"}
+
+
+def test_a_camera_is_placed_by_marks_in_its_picture_and_in_the_model(
+    open_app: Callable[..., Page], site: Site, tmp_path: Path
+) -> None:
+    picture = tmp_path / "gate.png"
+    Image.new("RGB", (1280, 720), "#557799").save(picture)
+    page = open_app(site)
+    page.goto("/calibrate?camera=gate")
+    page.get_by_label("Choose the picture").set_input_files(picture)
+    page.get_by_alt_text("Picture of the camera").click(position={"x": 40, "y": 30})
+    expect(page.get_by_role("status").filter(has_text="Now tap the same point in the model.")).to_be_visible()
+    page.get_by_role("button", name="Remove mark 1").click()
+    expect(page.get_by_role("button", name="Find where it stands")).to_be_disabled()
+    for n, mark in enumerate(gate_camera.marked(gate_camera.PLACES)["marks"], start=1):
+        page.get_by_role("button", name="Add a mark by numbers").click()
+        row = page.get_by_role("listitem", name=f"Mark {n}", exact=True)
+        names = ("across, px", "down, px", "x, m", "y, m", "z, m")
+        for name, value in zip(names, [*mark["picture_px"], *mark["site_m"]], strict=True):
+            row.get_by_label(name).fill(f"{value:.2f}")
+    page.get_by_role("button", name="Find where it stands").click()
+    found = page.get_by_role("region", name="Found")
+    expect(found).to_contain_text("x 1.00 · y -6.00 · z 6.00 m")
+    expect(found).to_contain_text("Error on the ground, up to 10 m away")
+    with page.expect_download() as saved:
+        found.get_by_role("link", name="Save the calibration").click()
+    saved.value.save_as(tmp_path / "gate.json")
+    calibration = calibration_of(tmp_path / "gate.json")
+    assert calibration
+    assert calibration.camera_id == "gate"
+    assert calibration.residual_px < 0.1
+
+
+def test_what_comes_first_leads_to_where_it_is_dealt_with(open_app: Callable[..., Page], site: Site) -> None:
+    page = open_app(site)
+    page.goto("/")
+    first = page.get_by_role("region", name="First things first").get_by_role("link")
+    expect(first).not_to_have_count(0)
+    for n in range(first.count()):
+        first.nth(n).click()
+        expect(page).not_to_have_url(f"{site.address}/")
+        expect(page.get_by_label("Loading")).to_have_count(0)
+        expect(page.get_by_role("dialog").or_(page.get_by_role("tab", selected=True))).not_to_have_count(0)
+        expect(page.get_by_role("alert")).to_have_count(0)
+        page.goto("/")
 
 
 def test_a_conflict_is_shown_and_settled_by_a_person(

@@ -1,5 +1,7 @@
 """A camera is placed from marks; a layout that does not fix it is refused with what to do."""
 
+from typing import Any
+
 import numpy as np
 
 from tests.web.people import Crowd
@@ -10,7 +12,7 @@ PLACES = [[x, y, 0.0] for x in (-3.0, 1.0, 5.0) for y in (2.0, 8.0, 14.0)] + [[-
 WAY = "cameras/gate/calibration"
 
 
-def marked(places: list[list[float]]) -> dict[str, object]:
+def marked(places: list[list[float]]) -> dict[str, Any]:
     """What somebody sends who marks these places in the picture of a camera that looks north and 30 degrees down."""
     down = np.radians(30)
     right, ahead = np.array([1.0, 0, 0]), np.array([0, np.cos(down), -np.sin(down)])
