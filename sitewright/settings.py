@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeGuard, get_args
 
-from pydantic import BaseModel, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -158,7 +158,8 @@ def _values(annotation: Any) -> str:
     return _WORDS[next(choice for choice in (*choices, annotation) if choice in _WORDS)]
 
 
-_WORDS = {Path: "a path", float: "a number above 0", int: "a whole number", str: "a text", bool: "`true` or `false`"}
+_WORDS = {Path: "a path", float: "a number above 0", int: "a whole number", str: "a text",
+          SecretStr: "a text, kept secret", bool: "`true` or `false`"}  # fmt: skip
 _PAGE = """# Settings
 
 <!-- Written by `python -m sitewright.settings`; change sitewright/settings.py instead. -->

@@ -2,8 +2,18 @@
 
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 
 
 class ServerSettings(BaseModel):
@@ -33,6 +43,13 @@ class ServerSettings(BaseModel):
     sign_in_attempts: PositiveInt = Field(
         default=8, description="Wrong passwords in a row before an account is locked for 15 minutes."
     )
+    oidc_issuer: str | None = Field(
+        default=None, description="OpenID Connect provider to sign in with, such as `https://login.example.org`."
+    )
+    oidc_client_id: str = Field(default="", description="What the provider knows this server by.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The secret that the provider gave this server; none for a public client."
+    )
     requests_per_s: PositiveFloat = Field(default=100.0, description="Requests a second that one client may make.")
     upload_gib: PositiveFloat = Field(default=64.0, description="Largest file that is taken, in GiB.")
     body_mib: PositiveFloat = Field(default=8.0, description="Largest request that is no upload, in MiB.")
@@ -48,6 +65,11 @@ class ServerSettings(BaseModel):
     def _pairs(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key come together")
+        issuer = self.oidc_issuer or "https://"
+        if not issuer.startswith("https://") and urlsplit(issuer).hostname not in ("127.0.0.1", "localhost"):
+            raise ValueError("oidc_issuer is an https address")
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("oidc_issuer and oidc_client_id come together")
         return self
 
     @property

@@ -1,15 +1,19 @@
 """Signing in and out: by password, by a link that works once, by OpenID Connect; and tokens for programs."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
+from fastapi.responses import RedirectResponse
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
+from web import oidc
 from web.access import SignedInAs, cookie_name, csrf_of, forbidden, sites_of
+from web.database import writing
 from web.identifiers import digest, new_secret
 from web.problems import Problem, not_found
-from web.routes.common import Ref, routes
+from web.routes.common import API, Ref, routes
 from web.schemas import (
     Credentials,
     FirstRun,
@@ -25,6 +29,7 @@ from web.schemas import (
 )
 from web.security import FOR_TOKENS, LOCKED_FOR, TOKEN_PREFIX, Role, capabilities, hashed, is_password
 from web.server_state import server_of
+from web.settings import ServerSettings
 from web.tables import ApiToken, Link, Person, SignIn, now
 from web.trail import record
 
@@ -36,7 +41,7 @@ def get_setup(request: Request) -> Setup:
     """How one can sign in here. Open to everybody."""
     session: Session = request.state.session
     nobody = session.exec(select(func.count()).select_from(Person)).one() == 0
-    return Setup(needs_administrator=nobody, oidc=False)
+    return Setup(needs_administrator=nobody, oidc=server_of(request).settings.oidc_issuer is not None)
 
 
 @router.post("/setup", status_code=201)
@@ -86,6 +91,71 @@ def sign_in_by_link(request: Request, response: Response, link: LinkIn) -> Signe
     if link.password:
         person.password_hash, person.failed_sign_ins, person.locked_until = hashed(link.password), 0, None
     return _signed_in(request, response, person)
+
+
+# --- By the organisation's own accounts ---------------------------------------------------------------------------
+
+_OIDC_COOKIE, _OIDC_PATH, _OIDC_S = "sitewright-oidc", f"{API}/session/oidc", 600
+
+
+@router.get("/session/oidc", status_code=303, response_class=RedirectResponse)
+def sign_in_by_oidc(request: Request) -> Response:
+    """Sign in with the organisation's OpenID Connect provider: leads to its page, which leads back."""
+    settings = _with_oidc(request)
+    url, visit = oidc.begin(settings, _callback(request))
+    response = RedirectResponse(url, 303)
+    # Lax, so that it comes back with the provider's redirect; of the session itself it says nothing.
+    response.set_cookie(_OIDC_COOKIE, visit.cookie, max_age=_OIDC_S, path=_OIDC_PATH, secure=settings.secure,
+                        httponly=True, samesite="lax")  # fmt: skip
+    return response
+
+
+@router.get("/session/oidc/callback", status_code=303, response_class=RedirectResponse)
+def end_sign_in_by_oidc(
+    request: Request,
+    state: Annotated[str, Query(max_length=200)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+) -> Response:
+    """The provider leads back here. Whoever it vouches for is signed in, where an administrator has added them."""
+    settings, server = _with_oidc(request), server_of(request)
+    visit = oidc.Visit.read(request.cookies.get(_OIDC_COOKIE, ""))
+    who = oidc.identity(settings, _callback(request), visit, state, code)
+    with writing(server.engine) as session:
+        person = _known(session, who)
+        secret = begin_session(session, person, settings.session_days, request.headers.get("user-agent", ""))
+        session.commit()
+    response = RedirectResponse("/", 303)
+    set_cookie(request, response, secret)
+    response.delete_cookie(_OIDC_COOKIE, path=_OIDC_PATH, secure=settings.secure, httponly=True, samesite="lax")
+    return response
+
+
+def _with_oidc(request: Request) -> ServerSettings:
+    settings = server_of(request).settings
+    if settings.oidc_issuer is None:
+        raise not_found("a sign-in by OpenID Connect")
+    _slowly(request)
+    return settings
+
+
+def _callback(request: Request) -> str:
+    base = server_of(request).settings.public_url or str(request.base_url)
+    return f"{base.rstrip('/')}{_OIDC_PATH}/callback"
+
+
+def _known(session: Session, who: oidc.Identity) -> Person:
+    """The person of an identity: bound to it before, or now by an address that the provider has verified."""
+    person = session.exec(select(Person).where(Person.oidc_subject == who.subject)).first()
+    if person is None and who.email:
+        person = session.exec(
+            select(Person).where(Person.email == who.email, col(Person.oidc_subject).is_(None))
+        ).first()
+    if person is None or not person.is_active:
+        raise Problem(403, "oidc-unknown", "nobody here has this account; ask the administrator to add its address",
+                      "该单位账号尚未添加；请联系管理员")  # fmt: skip
+    session.info["actor"] = (f"person:{person.id}", person.name)
+    person.oidc_subject = who.subject
+    return person
 
 
 @router.get("/session")
