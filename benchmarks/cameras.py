@@ -3,11 +3,13 @@
 import asyncio
 import os
 import resource
+import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,77 +29,146 @@ from site_safety.equipment import EquipmentJudge
 from site_safety.rules_policy import default_policy
 from site_safety.rules_replay import raised
 from site_safety.rules_scene import Alarm, StopWish
-from site_safety.streams import Frame, Stream, new_signal
-from site_safety.watch import Eye, Watch, scenes_of
+from site_safety.streams import Stream, new_signal
+from site_safety.watch import Eye, Stopper, Watch, scenes_of
 from site_safety.zones import Zone, ZoneKind
 
 SUSTAINED_S = float(os.environ.get("BENCH_SECONDS", "60"))
 """How long each load is kept up."""
+PARTS = os.environ.get("BENCH_PARTS", "")
+"""Names of the figures that are wanted, with commas between; all where it is empty."""
 FPS = 5.0
-APPEARANCES = 40
+WARM_FRAMES = 40
+"""Of each camera, before anything is measured: processes that start and models that load are over by then."""
+MEMORY_EVERY_S = 5.0
+EMPTY_FRAMES, PERSON_FRAMES = 35, 15
 TRIALS = 200
 STOREY = "Ground floor"
-EVERYWHERE = ((-200.0, -200.0), (200.0, -200.0), (200.0, 200.0), (-200.0, 200.0))
+REACH_M = 200.0
 QUIET = ("intel-car-detection",)
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""Has GStreamer, which `./run test` installs on Debian and Ubuntu."""
 
 
 def measure(shared: Path) -> dict[str, Any]:
-    """All figures; some minutes."""
+    """All figures; some minutes. BENCH_PARTS=six_720p BENCH_SECONDS=1800 measures one of them for half an hour."""
     films = shared / "data/safety/videos"
-    people = [films / f"ppe-{i}.mp4" for i in (1, 2, 3)]
-    with tempfile.TemporaryDirectory() as folder:
-        small = [_made(film, Path(folder), (640, 360)) for film in people]
-        large = [_made(film, Path(folder), (1280, 720)) for film in people]
-        return {
-            "ground_error_m": ground_errors(),
-            "alarms_on_quiet_films": {name: _alarms(films / f"{name}.mp4") for name in QUIET},
-            "person_to_stop_s": person_to_stop(films / "intel-one-by-one-person.mp4", Path(folder)),
-            "six_720p": sustained(large * 2),
-            "twelve_360p": sustained(small * 4),
-            "six_720p_decoding_25_to_30_fps": sustained(people * 2),
-        }
+    people, one = [films / f"ppe-{i}.mp4" for i in (1, 2, 3)], films / "intel-one-by-one-person.mp4"
+    figures: dict[str, Callable[[], Any]] = {
+        "ground_error_m": ground_errors,
+        "alarms_on_quiet_films": lambda: {name: _alarms(films / f"{name}.mp4") for name in QUIET},
+        "person_to_stop": lambda: person_to_stop(_still(one, 1.0), _still(one, 30.0)),
+        "six_720p": lambda: sustained(people * 2, (1280, 720)),
+        "twelve_360p": lambda: sustained(people * 4, (640, 360)),
+    }
+    return {name: figure() for name, figure in figures.items() if not PARTS or name in PARTS.split(",")}
 
 
 # --- Load -----------------------------------------------------------------------------------------------------------
 
 
-def sustained(films: Sequence[Path]) -> dict[str, float]:
-    """Films played as cameras, watched for `SUSTAINED_S`: ages of frames when they were judged, CPU, memory."""
-    detector, judge, fresh = load_detector(), EquipmentJudge(), new_signal()
-    eyes = [Eye(Camera(f"c{i}", film.name, str(film), fps=FPS), detector, judge) for i, film in enumerate(films)]
+def sustained(films: Sequence[Path], size: tuple[int, int]) -> dict[str, float]:
+    """Films sent as H.264 by an RTSP server, watched for `SUSTAINED_S`: ages of frames when judged, CPU, memory."""
+    with _sent({f"c{i}": _pictures(film) for i, film in enumerate(films)}, size) as cameras:
+        detector, judge = load_detector(), EquipmentJudge()
+        eyes = [Eye(each, detector, judge) for each in cameras.settings]
+        with _watched(eyes, (), _Nobody()) as watched:
+            return watched.figures()
+
+
+class _Cameras:
+    """Cameras that an RTSP server plays, and when the first frame with a person left each."""
+
+    def __init__(self, names: Sequence[str], server: "subprocess.Popen[str]") -> None:
+        self._lines = iter(server.stdout or ())
+        port = next(line.strip() for line in self._lines if line.strip().isdigit())
+        self.settings = [Camera(n, n, f"rtsp://127.0.0.1:{port}/{n}", STOREY, guards=(n,), fps=FPS) for n in names]
+        self.appeared: list[tuple[str, float]] = []
+        """Camera and monotonic clock."""
+        threading.Thread(target=self._hear, daemon=True).start()
+
+    def _hear(self) -> None:
+        for line in self._lines:
+            name, number, at = line.split()
+            if int(number) == EMPTY_FRAMES:
+                self.appeared.append((name, float(at)))
+
+
+@contextmanager
+def _sent(films: Mapping[str, Sequence[Picture]], size: tuple[int, int]) -> Iterator[_Cameras]:
+    """Each film as a camera of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, film in films.items():
+            (Path(folder) / name).mkdir()
+            for i, picture in enumerate(film):
+                cv2.imwrite(f"{folder}/{name}/{i:05d}.jpg", cv2.resize(picture, size), [cv2.IMWRITE_JPEG_QUALITY, 95])
+        program = Path(__file__).parent / "camera_server.py"
+        command = [SYSTEM_PYTHON, str(program), folder, str(int(FPS))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as server:  # noqa: S603
+            try:
+                yield _Cameras(list(films), server)
+            finally:
+                server.kill()
+
+
+class _Watched:
+    """A watcher driven as `sitewright watch` does it."""
+
+    def __init__(self, watch: Watch, streams: Mapping[str, Stream], fresh: Any) -> None:
+        self._watch, self._streams, self._fresh = watch, streams, fresh
+        while self._least_number() < WARM_FRAMES:
+            self._tick()
+        watch.latencies_s.clear()
+
+    def figures(self) -> dict[str, float]:
+        """Of `SUSTAINED_S` of watching."""
+        ages: list[float] = []
+        memory, used, sent = [_memory(self._streams)], _cpu_s(self._streams), self._sent()
+        began = time.monotonic()
+        while (passed_s := time.monotonic() - began) < SUSTAINED_S:
+            self._tick()
+            ages += self._watch.latencies_s
+            self._watch.latencies_s.clear()
+            if passed_s > MEMORY_EVERY_S * len(memory):
+                memory.append(_memory(self._streams))
+        tenth = max(len(memory) // 10, 1)
+        return {
+            "seconds": passed_s,
+            "frames_judged_share": len(ages) / (self._sent() - sent),
+            "frame_age_p50_s": float(np.median(ages)),
+            "frame_age_p99_s": float(np.percentile(ages, 99)),
+            "frame_age_max_s": float(max(ages)),
+            "cores_used": (_cpu_s(self._streams) - used) / passed_s,
+            "load_of_the_machine": os.getloadavg()[1],
+            "memory_mb": memory[-1] / 1e6,
+            "memory_growth_mb": float(np.mean(memory[-tenth:]) - np.mean(memory[:tenth])) / 1e6,
+        }
+
+    def _tick(self) -> None:
+        self._fresh.acquire(timeout=0.1)
+        self._watch.tick(_now)
+
+    def _sent(self) -> int:
+        return sum(stream.number for stream in self._streams.values())
+
+    def _least_number(self) -> int:
+        return min(stream.number for stream in self._streams.values())
+
+
+@contextmanager
+def _watched(eyes: Sequence[Eye], zones: tuple[Zone, ...], stopper: Stopper) -> Iterator[_Watched]:
+    fresh = new_signal()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         streams = {
             eye.camera.camera_id: stack.enter_context(Stream(Source(eye.camera.address), FPS, fresh=fresh))
             for eye in eyes
         }
-        watch = stack.enter_context(Watch(eyes, streams, (), default_policy(), _Nobody(), Path(folder), _now()))
-        _tick(watch, fresh, 8.0)
-        watch.latencies_s.clear()
-        before, used, began = _memory(streams), _cpu_s(streams), time.monotonic()
-        _tick(watch, fresh, SUSTAINED_S)
-        lasted_s = time.monotonic() - began
-        ages = np.array(watch.latencies_s)
-        return {
-            "seconds": lasted_s,
-            "frames_judged_share": len(ages) / (len(films) * FPS * lasted_s),
-            "frame_age_p50_s": float(np.median(ages)),
-            "frame_age_p99_s": float(np.percentile(ages, 99)),
-            "frame_age_max_s": float(ages.max()),
-            "cores_used": (_cpu_s(streams) - used) / lasted_s,
-            "memory_mb": _memory(streams) / 1e6,
-            "memory_growth_mb": (_memory(streams) - before) / 1e6,
-        }
+        watch = stack.enter_context(Watch(eyes, streams, zones, default_policy(), stopper, Path(folder), _now()))
+        yield _Watched(watch, streams, fresh)
 
 
-def _tick(watch: Watch, fresh: Any, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        fresh.acquire(timeout=0.1)
-        watch.tick(_now)
-
-
-def _cpu_s(streams: dict[str, Stream]) -> float:
+def _cpu_s(streams: Mapping[str, Stream]) -> float:
     own = resource.getrusage(resource.RUSAGE_SELF)
     tick = os.sysconf("SC_CLK_TCK")
     stats = [
@@ -106,22 +177,17 @@ def _cpu_s(streams: dict[str, Stream]) -> float:
     return own.ru_utime + own.ru_stime + sum(int(each[11]) + int(each[12]) for each in stats) / tick
 
 
-def _memory(streams: dict[str, Stream]) -> float:
-    """Of this process and its cameras, what they alone hold."""
+def _memory(streams: Mapping[str, Stream]) -> float:
+    """Bytes of this process and its cameras, what they share counted once."""
     pids = [os.getpid(), *(stream.process_id for stream in streams.values())]
     rows = [line for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
     return 1024.0 * sum(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
 
 
-def _made(film: Path, folder: Path, size: tuple[int, int]) -> Path:
-    """The film at five frames a second in another size (MPEG-4 part 2, what OpenCV can write)."""
-    path = folder / f"{film.stem}-{size[1]}.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+def _pictures(film: Path) -> list[Picture]:
+    """The film at five frames a second."""
     with Stream(Source(str(film)), FPS, live=False) as stream:
-        for frame in stream.frames():
-            writer.write(cv2.resize(frame.picture, size))
-    writer.release()
-    return path
+        return [frame.picture for frame in stream.frames()]
 
 
 class _Nobody:
@@ -135,55 +201,53 @@ class _Nobody:
 # --- From a person to a stop ----------------------------------------------------------------------------------------
 
 
-def person_to_stop(film: Path, folder: Path) -> dict[str, float]:
-    """Seconds from a person's appearing, at any moment between two frames, until the robots' side has taken the stop.
+def person_to_stop(empty: Picture, person: Picture) -> dict[str, float]:
+    """Seconds from when the first frame with a person, well seen, leaves a camera until the robots have taken the stop.
 
-    A real picture of a person, the shipped detector, rules and heads, and the signed datagram to a real listener.
+    Six cameras at 720p over RTSP, each over a robot zone that somebody enters every ten seconds, with the shipped
+    detector, heads and rules, and the signed datagram to a real listener. What a camera itself takes to expose, encode
+    and send comes to it, and the time until its next frame.
     """
-    empty, person = _still(film, 1.0), _still(film, 18.0)
-    rng, waits = np.random.default_rng(5), []
-    with _listening(folder / "keys") as (port, taken):
+    rng, places = np.random.default_rng(5), {f"c{i}": 1000.0 * i for i in range(6)}
+    film = [empty] * EMPTY_FRAMES + [person] * PERSON_FRAMES
+    films = {name: [_noisy(picture, rng) for picture in film] for name in places}
+    with tempfile.TemporaryDirectory() as keys, ExitStack() as stack:
+        port, taken = stack.enter_context(_listening(Path(keys)))
+        cameras = stack.enter_context(_sent(films, (1280, 720)))
         detector, judge = load_detector(), EquipmentJudge()
-        for i in range(APPEARANCES):
-            waits.append(_one_appearance(folder / str(i), empty, person, port, taken, rng, Eye(
-                Camera("north", "North", "", STOREY, guards=("cell",)), detector, judge, _camera(empty)
-            )))  # fmt: skip
-    found = np.array(waits)
-    return {f"p{share}": float(np.percentile(found, share)) for share in (50, 95, 99)} | {"max": float(found.max())}
+        eyes = [
+            Eye(each, detector, judge, replace(_camera(1280, 720, places[each.camera_id]), camera_id=each.camera_id))
+            for each in cameras.settings
+        ]
+        zones = tuple(Zone(name, name, ZoneKind.ROBOT, STOREY, _around(y_m)) for name, y_m in places.items())
+        sender = StopSender(Path(keys) / STOP_KEY, port, "bench")
+        stack.callback(sender.close)
+        watched = stack.enter_context(_watched(eyes, zones, _Sender(sender)))
+        began = time.monotonic()
+        figures = watched.figures()
+        waits = _waits([each for each in cameras.appeared if began < each[1] < time.monotonic() - 3.0], taken)
+    return figures | {
+        "people": len(waits),
+        **{f"p{share}_s": float(np.percentile(waits, share)) for share in (50, 95, 99)},
+        "max_s": max(waits),
+    }
 
 
-def _one_appearance(
-    folder: Path, empty: Picture, person: Picture, port: int, taken: threading.Event, rng: np.random.Generator, eye: Eye
-) -> float:
-    zone = Zone("cell", "Cell", ZoneKind.ROBOT, STOREY, EVERYWHERE)
-    sender, film = StopSender(folder.parent / "keys" / STOP_KEY, port, f"bench-{folder.name}"), _Staged()
-    with Watch([eye], {"north": film}, (zone,), default_policy(), _Sender(sender), folder, _now()) as watch:
-        taken.clear()
-        appears = time.monotonic() + 0.6 + rng.uniform(0.0, 1.0 / FPS)
-        due = time.monotonic()
-        while not taken.is_set() and time.monotonic() < appears + 5.0:
-            time.sleep(max(0.0, due - time.monotonic()))
-            shown = person if time.monotonic() >= appears else empty
-            noise = rng.integers(0, 3, shown.shape, dtype=np.uint8)
-            film.next = Frame(np.asarray(cv2.add(shown, noise), dtype=np.uint8), _now(), 1, 0.0)
-            watch.tick(_now)
-            due += 1.0 / FPS
-        waited = time.monotonic() - appears
-    sender.close()
-    return waited if taken.is_set() else float("inf")
+def _waits(appeared: Sequence[tuple[str, float]], taken: Sequence[tuple[str, float]]) -> list[float]:
+    """Seconds from each appearance to the first stop of its zone, endless where none came before the next."""
+    waits = []
+    for zone, at in appeared:
+        later = [when - at for name, when in taken if name == zone and at < when < at + 5.0]
+        waits.append(min(later, default=float("inf")))
+    return waits
 
 
-class _Staged:
-    """A camera that shows what it is given."""
+def _around(y_m: float) -> tuple[tuple[float, float], ...]:
+    return tuple((sx * REACH_M, y_m + sy * REACH_M) for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1)))
 
-    next: Frame | None = None
 
-    def newest(self) -> Frame | None:
-        frame, self.next = self.next, None
-        return frame
-
-    def keep_alive(self) -> bool:
-        return False
+def _noisy(picture: Picture, rng: np.random.Generator) -> Picture:
+    return np.asarray(cv2.add(picture, rng.integers(0, 4, picture.shape, dtype=np.uint8)), dtype=np.uint8)
 
 
 class _Sender:
@@ -200,16 +264,17 @@ class _Sender:
 
 
 @contextmanager
-def _listening(keys: Path) -> Iterator[tuple[int, threading.Event]]:
-    """The robots' end in a thread: its port, and what is set when a stop was taken."""
+def _listening(keys: Path) -> Iterator[tuple[int, list[tuple[str, float]]]]:
+    """The robots' end in a thread: its port, and which zones' stops it took when, by the monotonic clock."""
     make_keys(keys)
-    taken, ready, loop = threading.Event(), threading.Event(), asyncio.new_event_loop()
+    taken: list[tuple[str, float]] = []
+    ready, loop = threading.Event(), asyncio.new_event_loop()
     ports: list[int] = []
 
     async def begin() -> None:
         def take(message: Any, person: bool) -> None:
-            if message["type"] == "stop":
-                taken.set()
+            if message["type"] == "stop" and message["stop_id"].startswith("person_in_robot_zone|"):
+                taken.append((message["ref"], time.monotonic()))
 
         ports.append((await listen(keys, 0, take))[1])
         ready.set()
@@ -228,7 +293,7 @@ def _listening(keys: Path) -> Iterator[tuple[int, threading.Event]]:
 
 def ground_errors() -> dict[str, dict[str, float]]:
     """Errors on the ground by distance: camera 6 m up, 8 marks spread over the picture, each 1.5 pixels off."""
-    truth, rng = _camera(np.zeros((720, 1280, 3), dtype=np.uint8)), np.random.default_rng(2)
+    truth, rng = _camera(1280, 720), np.random.default_rng(2)
     errors: dict[int, list[float]] = {10: [], 20: [], 35: []}
     refused = 0
     for _ in range(TRIALS):
@@ -263,13 +328,12 @@ def _marks(truth: Calibration, rng: np.random.Generator) -> list[Mark]:
     return marks
 
 
-def _camera(picture: Picture) -> Calibration:
+def _camera(width: int, height: int, y_m: float = 0.0) -> Calibration:
     """A camera 6 m up that looks 20 degrees down along x, without error."""
-    height, width = picture.shape[:2]
     tilt = np.radians(20.0)
     T = np.eye(4)
     T[:3, :3] = np.column_stack([[0, -1, 0], [-np.sin(tilt), 0, -np.cos(tilt)], [np.cos(tilt), 0, -np.sin(tilt)]])
-    T[2, 3] = 6.0
+    T[1:3, 3] = y_m, 6.0
     pose = invert(T)
     state = (*rotation_vector(pose[:3, :3]).tolist(), *pose[:3, 3].tolist(), 0.75 * width, 0.0)
     return Calibration("north", width, height, state, (0.0,) * 64, 0.0, {STOREY: 0.0}, ())

@@ -21,6 +21,8 @@ from site_safety.tracks import Box
 BEFORE_S, AFTER_S = 5.0, 5.0
 WIDEST_PX = 640
 JPEG_QUALITY = 80
+MOST_KEPT = 300
+"""Frames in memory: 30 a second for as long as a clip lasts, whatever the clock does."""
 SUFFIX = ".webm"
 """VP8: free, and every browser plays it."""
 
@@ -38,7 +40,7 @@ class ClipBuffer:
     """The last moments of one camera."""
 
     def __init__(self) -> None:
-        self._kept: deque[Kept] = deque()
+        self._kept: deque[Kept] = deque(maxlen=MOST_KEPT)
 
     def keep(self, picture: Picture, people: Sequence[Box], at: datetime) -> None:
         """Take a frame; forget what is too old for any clip, and everything where the clock went back."""
@@ -51,6 +53,10 @@ class ClipBuffer:
         self._kept.append(Kept(at, jpeg, boxes))
         while at - self._kept[0].at > timedelta(seconds=BEFORE_S + AFTER_S):
             self._kept.popleft()
+
+    def __len__(self) -> int:
+        """Frames that wait in memory."""
+        return len(self._kept)
 
     def around(self, at: datetime) -> tuple[Kept, ...]:
         """The frames of a clip about a moment."""

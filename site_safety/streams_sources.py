@@ -34,7 +34,8 @@ def opened(source: Source, fps: float, live: bool, alive: Alive) -> Pictures:
 
 def _video(source: Source, fps: float, at_own_speed: bool, is_file: bool, alive: Alive) -> Pictures:
     """Frames are grabbed as they come and only those that are due are converted."""
-    video = cv2.VideoCapture(source.full, cv2.CAP_FFMPEG)
+    # Each thread more of a decoder is a frame more that it holds back.
+    video = cv2.VideoCapture(source.full, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     began, due = time.monotonic(), 0.0
     while video.isOpened() and video.grab():
         alive()

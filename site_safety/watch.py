@@ -5,6 +5,8 @@ between. The stop is asked for before anything is written down.
 """
 
 import logging
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,6 +42,7 @@ _LOG = logging.getLogger(__name__)
 SETTLING_FRAMES = 10
 """After so many frames of a view it is what the camera is compared with."""
 MOST_CLIPS_WAITING = 16
+CLIP_NICENESS = 15
 
 
 class Stopper(Protocol):
@@ -214,7 +217,7 @@ class _Films:
         self._waiting: list[_ClipToWrite] = []
         self._writing: list[tuple[_ClipToWrite, Path, Future[None]]] = []
         self._folder = TemporaryDirectory()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clips")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clips", initializer=_give_way)
         self._finder: FaceFinder | None = None
 
     def want(self, alarm: Alarm, camera_id: str) -> None:
@@ -259,6 +262,11 @@ class _Films:
         while self._writing:
             self._take(*self._writing.pop())
         self._folder.cleanup()
+
+
+def _give_way() -> None:
+    """The thread that calls it runs when the loop has nothing to do (on Linux each thread has its own priority)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CLIP_NICENESS)
 
 
 def scenes_of(frames: Iterable[Frame], eye: Eye, zones: tuple[Zone, ...], start: datetime) -> Iterator[Scene]:

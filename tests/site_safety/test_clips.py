@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bim.errors import BadInput
-from site_safety.clips import ClipBuffer, write_clip
+from site_safety.clips import MOST_KEPT, ClipBuffer, write_clip
 from site_safety.detector import load_detector
 from site_safety.detector_models import Picture
 from site_safety.faces import FaceFinder, blurred
 from tests.site_safety.test_detector import film_frame
 
 START = datetime(2026, 4, 30, 8, 0, tzinfo=UTC)
+SPECK = np.zeros((2, 2, 3), dtype=np.uint8)
 NOISE = np.random.default_rng(1).integers(0, 255, (180, 320, 3), dtype=np.uint8)
 
 
@@ -68,6 +69,15 @@ def filled(seconds: float, fps: float = 5.0) -> ClipBuffer:
     for i in range(int(seconds * fps)):
         buffer.keep(NOISE, [], START + timedelta(seconds=i / fps))
     return buffer
+
+
+@given(st.lists(st.integers(-20, 20), min_size=1, max_size=40), st.integers(1, 40))
+def test_the_last_moments_are_a_bounded_number_of_frames_whatever_the_clock_does(steps: list[int], often: int) -> None:
+    buffer, at = ClipBuffer(), START
+    for step in steps * often:
+        at += timedelta(seconds=step / 100)
+        buffer.keep(SPECK, [], at)
+        assert len(buffer) <= MOST_KEPT
 
 
 def test_a_clip_is_the_five_seconds_before_and_after(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_after_an_acknowledgement_it_stays_quiet_for_a_while_but_a_stop_is_never
     for scene in scenes(302, track(11), track(2, track_id="c1/2")):
         memory, found = step(memory, scene, policy)
         said += [(alarm.rule, alarm.at) for alarm in found if alarm.phase is Phase.RAISED]
-    assert said[0] == ("person_in_robot_zone", START + timedelta(seconds=0.4))
+    assert said[0] == ("person_in_robot_zone", START + timedelta(seconds=0.2))
     assert said[1] == ("at_unprotected_edge", START + timedelta(seconds=300))
 
 
