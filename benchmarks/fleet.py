@@ -4,6 +4,8 @@ throughput  10 robots, tasks without targets: from the first submitted to the la
 load        40 robots, tasks of one second
 stop        40 robots under that load: from the request to each robot standing, by the robot's word; and back here
 link        1,000 links cut at random moments, in simulated time
+processes   100 times no leave comes to a robot process any more, over ROS 2 and by its own clock
+shift       200 robots of the simulation, in simulated time, whose links drop while they work
 """
 
 import asyncio
@@ -30,11 +32,14 @@ from robots.simulated.processes import own_domain, ros_environment, start_robot
 from robots.simulated.robot import SimulatedRobot
 from robots.simulated.site_time import run_simulated
 from robots.stop import Scope
-from robots.tasks import Kind, Task, TaskSpec, TaskState
+from robots.tasks import Kind, Target, Task, TaskSpec, TaskState
+from robots.zones import Zone
 
 NEEDS_SHARED = False
 WHY = Reason("Measured", "测量")
 ZERO_TASKS, LOAD_S, STOPS, CUTS = 2000, 15, 20, 1000
+CUT_ROBOTS, CUT_ROUNDS = 10, 10
+SHIFT_ROBOTS, SHIFT_HOURS, SHIFT_TASK_S, DROPS_AN_HOUR, ZONES = 200, 1.0, 600.0, 4.0, 40
 
 
 def measure(shared: Path) -> dict[str, Any]:
@@ -43,6 +48,8 @@ def measure(shared: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         zero = asyncio.run(_zero_length(Path(folder) / "zero"))
         busy = asyncio.run(_under_load(Path(folder) / "busy"))
+        cuts = asyncio.run(_processes_cut(Path(folder) / "cut"))
+        shift = shift_of(Path(folder) / "shift", SHIFT_ROBOTS, SHIFT_HOURS)
     late = [run_simulated(_cut(seed)) for seed in range(CUTS)]
     return {
         "tasks_per_s": zero["tasks_per_s"],
@@ -55,6 +62,8 @@ def measure(shared: Path) -> dict[str, Any]:
         "zero_length": zero,
         "forty_robots": busy,
         "link_cuts": {"cuts": CUTS, "stopped": len(late), "worst_after_lease_ms": 1000 * max(late)},
+        "process_cuts": cuts,
+        "shift": shift,
     }
 
 
@@ -209,3 +218,159 @@ async def _cut(seed: int) -> float:
     await asyncio.gather(work, return_exceptions=True)
     await robot.close()
     return loop.time() - granted_s - LEASE_S
+
+
+# --- Links of processes -----------------------------------------------------------------------------------------------
+
+
+async def _processes_cut(folder: Path) -> dict[str, Any]:
+    """How long after the last leave was sent each robot process stands, by the time in its own state."""
+    from robots.ros2 import Ros2Robot, RosLink
+
+    names, domain, rng = [f"c{n}" for n in range(CUT_ROBOTS)], int(os.environ["ROS_DOMAIN_ID"]), random.Random(1)  # noqa: S311
+    processes = [start_robot(domain, name, folder / "memories" / name) for name in names]
+    link = RosLink("bench")
+    cuts = [_CutRobot(Ros2Robot(link, name), random.Random(rng.random())) for name in names]  # noqa: S311
+    try:
+        async with asyncio.timeout(300):
+            late = [each for found in await asyncio.gather(*(cut.rounds(CUT_ROUNDS) for cut in cuts)) for each in found]
+    finally:
+        link.close()
+        _end(processes)
+    return {
+        "cuts": len(late),
+        "stopped": len(late),
+        "after_lease_p50_ms": 1000 * statistics.median(late),
+        "after_lease_p99_ms": 1000 * statistics.quantiles(late, n=100)[-1],
+        "after_lease_worst_ms": 1000 * max(late),
+    }
+
+
+class _CutRobot:
+    """A robot at work whose leave stops coming at a random moment, again and again."""
+
+    def __init__(self, robot: Any, rng: random.Random) -> None:
+        self._robot, self._rng = robot, rng
+        self._state: Any = None
+        self._grants = 0
+
+    async def rounds(self, count: int) -> list[float]:
+        """Seconds from the end of each lease to the robot's standing."""
+        hearing = asyncio.create_task(self._hear())
+        while self._state is None:
+            await asyncio.sleep(0.1)
+        work = asyncio.create_task(self._robot.execute(Order(_task("t" + self._robot.robot_id, 3600.0), 1), print))
+        late = [await self._round() for _ in range(count)]
+        for task in (work, hearing):
+            task.cancel()
+        await asyncio.gather(work, hearing, return_exceptions=True)
+        return late
+
+    async def _hear(self) -> None:
+        async for state in self._robot.states():
+            self._state = state
+
+    async def _round(self) -> float:
+        while self._state.mode is not Mode.BUSY:
+            await self._grant()
+            if self._state.mode is Mode.PAUSED:
+                await self._robot.resume(1)
+        until_s = time.monotonic() + self._rng.uniform(0.3, 2.0)
+        while time.monotonic() < until_s:
+            await self._grant()
+        while self._state.mode is not Mode.PAUSED:
+            await asyncio.sleep(0.005)
+        return float(self._state.at.timestamp() - self._granted_s - LEASE_S)
+
+    async def _grant(self) -> None:
+        self._grants += 1
+        self._granted_s = time.time()
+        await self._robot.grant(Grant(self._grants, ()))
+        await asyncio.sleep(0.15)
+
+
+# --- A shift ----------------------------------------------------------------------------------------------------------
+
+
+def shift_of(folder: Path, robots: int, hours: float) -> dict[str, Any]:
+    """What so many robots did in so many hours of simulated time, and how long that took."""
+    begin_s = time.perf_counter()
+    found: dict[str, Any] = run_simulated(_shift(folder, robots, hours))
+    return {"robots": robots, "hours": hours, **found, "wall_s": time.perf_counter() - begin_s}
+
+
+async def _shift(folder: Path, count: int, hours: float) -> dict[str, Any]:
+    """Tasks for the whole shift; one in five needs a zone; every link drops some times an hour, for up to 20 s."""
+    rng, did = random.Random(1), Counter[tuple[str, int]]()  # noqa: S311
+    names = [f"r{n}" for n in range(count)]
+    profiles = [
+        Profile(
+            name,
+            name,
+            "rover",
+            "simulated",
+            frozenset({"marker"}),
+            frozenset(Kind),
+            home=_place(rng),
+            certified_stop=True,
+        )
+        for name in names
+    ]
+    robots = {p.robot_id: SimulatedRobot(p, None, lambda task, target: did.update([(task, target)])) for p in profiles}
+    zones = [Zone(f"z{n}", f"z{n}", "robot", "", _far_square(n)) for n in range(ZONES)]
+    orchestrator = Orchestrator(folder, profiles, robots, zones)
+    specs = [_shift_task(f"t{n}", rng) for n in range(round(count * hours * 3600 / SHIFT_TASK_S * 0.7))]
+    jobs = [asyncio.create_task(orchestrator.run())]
+    await asyncio.sleep(1.0)
+    for spec in specs:
+        await orchestrator.submit(spec, WHY, "bench")
+    jobs += [asyncio.create_task(_dropping(robot, random.Random(rng.random()))) for robot in robots.values()]  # noqa: S311
+    tasks = orchestrator.dispatcher.tasks
+    loop, end_s = asyncio.get_running_loop(), 3600.0 * hours
+    while loop.time() < end_s and any(task.state is not TaskState.DONE for task in tasks.values()):
+        await asyncio.sleep(10.0)
+    finished_s = loop.time()
+    drops = 0
+    for job in jobs[::-1]:
+        job.cancel()
+    for found in await asyncio.gather(*jobs, return_exceptions=True):
+        drops += found if isinstance(found, int) else 0
+    targets = [(spec.task_id, target) for spec in specs for target in range(len(spec.targets))]
+    return {
+        "tasks": len(specs),
+        "done": sum(task.state is TaskState.DONE for task in tasks.values()),
+        "finished_h": finished_s / 3600,
+        "link_drops": drops,
+        "lost": sum(target not in did for target in targets),
+        "repeated": sum(number - 1 for number in did.values()),
+    }
+
+
+def _place(rng: random.Random) -> Target:
+    return Target(rng.uniform(0.0, 120.0), rng.uniform(0.0, 60.0), 0.0, 0.0)
+
+
+def _far_square(number: int) -> tuple[tuple[float, float], ...]:
+    """Beside the floor: robots wait for each other's zones, and enter none on their way."""
+    x = 10.0 * number
+    return ((x, 900.0), (x + 1.0, 900.0), (x + 1.0, 901.0), (x, 901.0))
+
+
+def _shift_task(name: str, rng: random.Random) -> TaskSpec:
+    first = _place(rng)
+    zones = (f"z{rng.randrange(ZONES)}",) if rng.random() < 0.2 else ()
+    targets = (first, Target(first.x_m, first.y_m + 1.0, 0.0, 0.0))
+    return TaskSpec(name, Kind.LAYOUT, WHY, targets, "marker", 0.005, rng.uniform(0.3, 1.0) * SHIFT_TASK_S, zones=zones)
+
+
+async def _dropping(robot: SimulatedRobot, rng: random.Random) -> int:
+    """Lose the link again and again; how often, when it is cancelled."""
+    drops = 0
+    try:
+        while True:
+            await asyncio.sleep(rng.expovariate(DROPS_AN_HOUR / 3600.0))
+            robot.link_up, drops = False, drops + 1
+            await asyncio.sleep(rng.uniform(1.0, 20.0))
+            robot.link_up = True
+    except asyncio.CancelledError:
+        return drops

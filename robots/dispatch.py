@@ -158,6 +158,8 @@ class Dispatcher:
 
     def free_zones(self, robot_id: str, still_in: Iterable[str]) -> None:
         """A robot lets go of all zones but those that its task needs or that its body is in."""
+        if robot_id not in self.world.allocation.holders.values():
+            return
         kept = set(still_in) | set(task.spec.zones if (task := self.held_by(robot_id)) else ())
         self.world = replace(self.world, allocation=self.world.allocation.let_go(robot_id, kept))
 

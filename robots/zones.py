@@ -7,6 +7,7 @@ stand by its own clock; then its place stays blocked as long as its last known b
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import shapely
@@ -37,10 +38,20 @@ class Zone:
         """Whether a body of this radius around its position reaches into the zone."""
         if self.storey and storey and self.storey != storey:
             return False
-        within = self.low_m <= position_m[2] <= self.high_m
-        return within and bool(
-            shapely.dwithin(shapely.Polygon(self.polygon_m), shapely.Point(position_m[:2]), radius_m)
-        )
+        if not self.low_m <= position_m[2] <= self.high_m:
+            return False
+        x_m, y_m = position_m[:2]
+        shape, (left_m, low_m, right_m, high_m) = _shape(self.polygon_m)
+        near = left_m - radius_m <= x_m <= right_m + radius_m and low_m - radius_m <= y_m <= high_m + radius_m
+        return near and bool(shapely.dwithin(shape, shapely.Point(x_m, y_m), radius_m))
+
+
+@lru_cache(maxsize=10_000)
+def _shape(polygon_m: tuple[tuple[float, float], ...]) -> tuple[shapely.Polygon, tuple[float, float, float, float]]:
+    """The polygon, ready to be asked often, and its bounds."""
+    shape = shapely.Polygon(polygon_m)
+    shapely.prepare(shape)
+    return shape, shape.bounds
 
 
 def read_zone(value: Mapping[str, Any]) -> Zone:
