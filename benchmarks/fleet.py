@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from bim.verdict import Reason
 from robots.journal import read
 from robots.onboard import effects
 from robots.orchestrator import Orchestrator
-from robots.robot import LEASE_S, Grant, Mode, Order, Profile
+from robots.robot import LEASE_S, Grant, LinkLost, Mode, Order, Profile, Refused
 from robots.roster import Sighting
 from robots.simulated.processes import own_domain, ros_environment, start_robot
 from robots.simulated.robot import SimulatedRobot
@@ -271,16 +271,20 @@ class _CutRobot:
             self._state = state
 
     async def _round(self) -> float:
-        while self._state.mode is not Mode.BUSY:
-            await self._grant()
-            if self._state.mode is Mode.PAUSED:
-                await self._robot.resume(1)
-        until_s = time.monotonic() + self._rng.uniform(0.3, 2.0)
-        while time.monotonic() < until_s:
-            await self._grant()
-        while self._state.mode is not Mode.PAUSED:
-            await asyncio.sleep(0.005)
-        return float(self._state.at.timestamp() - self._granted_s - LEASE_S)
+        """A round in which a grant came too late by itself is done again."""
+        while True:
+            while self._state.mode is not Mode.BUSY:
+                await self._grant()
+                if self._state.mode is Mode.PAUSED:
+                    with suppress(Refused, LinkLost):
+                        await self._robot.resume(1)
+            until_s = time.monotonic() + self._rng.uniform(0.3, 2.0)
+            while time.monotonic() < until_s:
+                await self._grant()
+            while self._state.mode is not Mode.PAUSED:
+                await asyncio.sleep(0.005)
+            if (late_s := self._state.at.timestamp() - self._granted_s - LEASE_S) > -0.1:
+                return float(late_s)
 
     async def _grant(self) -> None:
         self._grants += 1
