@@ -86,6 +86,12 @@ class HazardRegister:
             return None
         return hazard if hazard.cleared_at is None or at - hazard.cleared_at <= SAME_WITHIN else None
 
+    def closed_elsewhere(self, hazard_id: str) -> None:
+        """A server that keeps people's deeds has closed it: when its condition comes back, that is a new hazard."""
+        hazard = self.hazards[hazard_id]
+        if self._by_key.get(hazard.key) == hazard_id:
+            del self._by_key[hazard.key]
+
     def escalate(self, now: datetime) -> list[Hazard]:
         """Escalate what is overdue; returns those."""
         due = [escalation(hazard, now, self.deadlines) for hazard in self.hazards.values()]

@@ -29,7 +29,7 @@ from site_safety.faces import FaceFinder
 from site_safety.hazards import Deed, Event
 from site_safety.register import CameraLog, HazardRegister
 from site_safety.reports import CameraSign
-from site_safety.rules import Memory, step
+from site_safety.rules import Memory, acknowledge, step
 from site_safety.rules_policy import Policy
 from site_safety.rules_scene import Alarm, CameraView, Machine, Phase, Scene, StopWish
 from site_safety.streams import Frame
@@ -155,6 +155,20 @@ class Watch:
         self.latencies_s.extend((clock() - at).total_seconds() for at in newest)
         self._write_down(scene, alarms)
         return alarms
+
+    def health(self, now: datetime) -> tuple[CameraHealth, ...]:
+        """Each camera's state."""
+        return tuple(eye.health(self._started, now) for eye in self._eyes)
+
+    def heard(self, hazard_id: str, *, acknowledged_at: datetime | None, closed: bool) -> None:
+        """What people did elsewhere with a hazard: acknowledged, it is quiet; closed, it is new when seen again."""
+        hazard = self.register.hazards.get(hazard_id)
+        if hazard is None:
+            return
+        if acknowledged_at is not None:
+            self._memory = acknowledge(self._memory, hazard.key, acknowledged_at, self._policy)
+        if closed:
+            self.register.closed_elsewhere(hazard_id)
 
     def _look(self, eye: Eye) -> Frame | None:
         stream = self._streams[eye.camera.camera_id]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bim.errors import BadInput, SitewrightError
+from sitewright.settings import TOKEN
 
 if TYPE_CHECKING:
     from robots.stop_channel import StopSender
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from site_safety.equipment import EquipmentJudge
     from site_safety.rules_policy import Policy
     from site_safety.rules_scene import Alarm, StopWish
-    from site_safety.watch import Eye, Stopper
+    from site_safety.watch import Eye, Stopper, Watch
     from site_safety.zones import Zone
 
 Model = Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="A detector of your own.")]
@@ -48,6 +49,8 @@ def watch(
     stop_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Where it listens for stops; 47901 when left out.")
     ] = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="Report to this server.")] = None,
+    site_id: Annotated[str | None, typer.Option("--site", metavar="ID", help="The site on that server.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else when stopped.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -58,6 +61,8 @@ def watch(
     from site_safety.streams import Stream, new_signal
     from site_safety.watch import Watch
 
+    if (server is None) != (site_id is None):
+        raise BadInput("a server without a site", f"--server, --site and {TOKEN}", "give all three")
     site = read_cameras(cameras)
     if stop_key is None and any(each.guards for each in site.camera):
         print("sitewright: cameras guard robot zones, but no robot is stopped: give --stop-key", file=sys.stderr)
@@ -73,9 +78,11 @@ def watch(
         started = _now()
         watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started)
         open_now.enter_context(watcher)
+        tell = open_now.enter_context(_told_to(server, site_id, site.camera))
         while seconds is None or _now() - started < timedelta(seconds=seconds):
             fresh.acquire(timeout=TICK_S)
             show(watcher.tick(_now), quiet)
+            tell(watcher)
 
 
 class _Robots:
@@ -126,6 +133,25 @@ def _robots(key: Path | None, port: int | None) -> Iterator["Stopper"]:
         yield _Robots(sender)
     finally:
         sender.close()
+
+
+@contextlib.contextmanager
+def _told_to(server: str | None, site: str | None, cameras: Sequence["Camera"]) -> Iterator[Callable[["Watch"], None]]:
+    """What to call after each tick: the app shows what the watcher sees, and the watcher hears what people did."""
+    if server is None or site is None:
+        yield lambda watcher: None
+        return
+    from sitewright.watch_link import WatchLink
+
+    def tell(watcher: "Watch") -> None:
+        now = _now()
+        link.tell(watcher.register.hazards.values(), watcher.health(now), now)
+        for answer in link.answers():
+            acknowledged = answer["acknowledged_at"] and datetime.fromisoformat(answer["acknowledged_at"])
+            watcher.heard(answer["hazard_id"], acknowledged_at=acknowledged, closed=answer["state"] == "closed")
+
+    with WatchLink(server, site, {each.camera_id: each.name for each in cameras}) as link:
+        yield tell
 
 
 def show(alarms: Iterable["Alarm"], quiet: bool) -> None:

@@ -1,0 +1,94 @@
+"""The watcher tells a real server; what people do there reaches the watcher."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bim.verdict import Reason
+from site_safety.hazards import Level, Source, Subject
+from site_safety.register import HazardRegister
+from sitewright.cli import run
+from sitewright.watch_link import WatchLink
+from tests.web.test_serve import PASSWORD, Running, running
+
+NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
+BLIND = Subject("camera_blind", Source.CAMERA, Level.DANGER, Reason("Blind", "失明"), camera_id="north", key="blind|n")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("server")) as one:
+        one.sign_in("/setup", secret=one.first_link(), name="Li", email="li@example.org", password=PASSWORD)
+        yield one
+
+
+@pytest.fixture
+def site(server: Running, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its id; the watcher's token is in the environment."""
+    site = server.client.post("/sites", json={"name": "Site"}).json()["site_id"]
+    wanted = {"name": "watch", "scopes": ["read", "ingest"], "site_id": site}
+    monkeypatch.setenv("SITEWRIGHT_TOKEN", server.client.post("/tokens", json=wanted).json()["token"])
+    return str(site)
+
+
+def hazards(server: Running, site: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.client.get(f"/sites/{site}/hazards").json()["items"]
+    return found
+
+
+def test_a_covered_camera_is_a_hazard_in_the_app(server: Running, site: str, tmp_path: Path) -> None:
+    film = cv2.VideoWriter(str(tmp_path / "dark.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 5.0, (320, 180))
+    for i in range(40):
+        film.write(np.full((180, 320, 3), i % 5 * 3, dtype=np.uint8))
+    film.release()
+    cameras = tmp_path / "cameras.toml"
+    cameras.write_text("[[camera]]\ncamera_id = 'north'\nname = 'North gate'\naddress = 'dark.mp4'\n")
+    arguments = ["watch", str(cameras), "--data", str(tmp_path / "data"), "--seconds", "12", "--quiet"]
+    assert run([*arguments, "--server", server.address, "--site", site]) == 0
+    (hazard,) = hazards(server, site)
+    assert (hazard["rule"], hazard["camera_id"], hazard["state"]) == ("camera_blind", "north", "registered")
+    (camera,) = server.client.get(f"/sites/{site}/cameras").json()["items"]
+    assert camera["name"] == "North gate"
+    assert camera["state"] != "live"
+
+
+def test_what_was_closed_in_the_app_is_a_new_hazard_when_it_is_seen_again(
+    server: Running, site: str, tmp_path: Path
+) -> None:
+    register = HazardRegister(tmp_path)
+    first = register.register(BLIND, NOW, "watch")
+    with WatchLink(server.address, site, {}) as link:
+        link.tell(register.hazards.values(), (), NOW)
+    server.client.post(f"/sites/{site}/hazards/{first.hazard_id}/deeds", json={"deed": "review", "review": "false"})
+    again = register.register(BLIND, datetime.now(UTC), "watch")
+    assert again.hazard_id == first.hazard_id
+    with WatchLink(server.address, site, {}) as link:
+        link.tell(register.hazards.values(), (), NOW)
+    (answer,) = link.answers()
+    assert answer["state"] == "closed"
+    register.closed_elsewhere(answer["hazard_id"])
+    assert register.register(BLIND, datetime.now(UTC), "watch").hazard_id != first.hazard_id
+
+
+def test_what_no_server_takes_is_told_when_one_does(server: Running, site: str, tmp_path: Path) -> None:
+    register = HazardRegister(tmp_path)
+    register.register(BLIND, NOW, "watch")
+    with WatchLink("http://127.0.0.1:9", site, {}) as away:
+        away.tell(register.hazards.values(), (), NOW)
+    assert away.answers() == []
+    with WatchLink(server.address, site, {}) as link:
+        link.tell(HazardRegister(tmp_path).hazards.values(), (), NOW)
+    assert [each["rule"] for each in hazards(server, site)] == ["camera_blind"]
+
+
+def test_a_server_without_site_or_token_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SITEWRIGHT_TOKEN", raising=False)
+    assert run(["watch", "cameras.toml", "--data", str(tmp_path), "--server", "http://127.0.0.1:9"]) == 2
+    assert "SITEWRIGHT_TOKEN" in capsys.readouterr().err
