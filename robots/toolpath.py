@@ -55,8 +55,8 @@ def runs_of(section: shapely.MultiPolygon, bead: Bead, start: FloatArray | None)
         begin = rings[0].middle_of_longest_side() if here is None else here
         runs.append(_chain(rings, begin, alone=not runs))
         here = runs[-1][0][-1]
-    if len(runs) == 1 and not np.array_equal(runs[0][0][0], runs[0][0][-1]):
-        runs[0] = (np.vstack([runs[0][0], runs[0][0][:1]]), runs[0][1])
+    if len(runs) == 1:
+        runs[0] = (_apart(np.vstack([runs[0][0], runs[0][0][:1]])), runs[0][1])
     return runs
 
 
@@ -79,9 +79,13 @@ class _Ring:
         """The ring's points, beginning and ending at a point on it."""
         at = self.line.project(shapely.Point(begin))
         parts = [shapely.ops.substring(self.line, at, self.line.length), shapely.ops.substring(self.line, 0.0, at)]
-        points = np.concatenate([np.asarray(part.coords) for part in parts])
-        apart: FloatArray = points[np.concatenate([[True], np.hypot(*np.diff(points, axis=0).T) > TINY_M])]
-        return apart
+        return _apart(np.concatenate([np.asarray(part.coords) for part in parts]))
+
+
+def _apart(points: FloatArray) -> FloatArray:
+    """Without points that are where the one before is: a step of no length has no direction."""
+    apart: FloatArray = points[np.concatenate([[True], np.hypot(*np.diff(points, axis=0).T) > TINY_M])]
+    return apart
 
 
 def _rings(piece: shapely.Polygon, count: int, width: float) -> Iterator[_Ring]:
@@ -107,7 +111,7 @@ def _chain(rings: list[_Ring], here: FloatArray, *, alone: bool) -> tuple[FloatA
     if len(laid) > 1 and alone and not rings:
         # What the way back to the start will cover is left out of the last ring.
         laid[-1] = _shortened(laid[-1], 2.0 * (len(laid) - 1) * width)
-    return np.concatenate(laid), width
+    return _apart(np.concatenate(laid)), width
 
 
 def _nearest(rings: Sequence[_Ring], here: FloatArray) -> int:

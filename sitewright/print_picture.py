@@ -47,14 +47,14 @@ _DATE = {".svg": "Date", ".pdf": "CreationDate"}
 
 def _plan_view(axes: Any, plan: "PrintPlan") -> None:
     """The first layer: beads at their width, travel without material dashed, where the pump starts and stops."""
-    from matplotlib.collections import PolyCollection
     from shapely import LineString, get_parts
+    from shapely.plotting import patch_from_polygon
 
     layer = plan.layers[0]
     for run, width_m in zip(layer.runs, layer.widths_m, strict=True):
-        beads = get_parts(LineString(run).buffer(0.46 * width_m, cap_style="flat", join_style="round"))
-        outlines = [np.asarray(ring.coords) for bead in beads for ring in (bead.exterior, *bead.interiors)]
-        axes.add_collection(PolyCollection(outlines, facecolor="#cfe0ee", edgecolor=BEAD, linewidth=0.4))
+        for bead in get_parts(LineString(run).buffer(0.46 * width_m, cap_style="flat", join_style="round")):
+            # With its holes: a cavity is not material.
+            axes.add_patch(patch_from_polygon(bead, facecolor="#cfe0ee", edgecolor=BEAD, linewidth=0.4))
         axes.plot(*run.T, color=BEAD, linewidth=0.7)
         axes.plot(*run[0], "o", *run[-1], "s", color=STOP, markersize=4)
     for run, after in zip(layer.runs[:-1], layer.runs[1:], strict=True):

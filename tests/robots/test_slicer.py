@@ -86,6 +86,15 @@ def test_a_layer_of_one_piece_ends_where_the_next_begins_and_the_pump_runs_on() 
     assert gcode(plan).count("M3") == 1
 
 
+@settings(max_examples=15, deadline=None)
+@given(length=st.floats(0.5, 8.0), thickness=st.sampled_from([0.2, 0.25, 0.3]), door=st.booleans())
+def test_every_step_of_a_run_goes_somewhere(length: float, thickness: float, door: bool) -> None:
+    body = wall_with_door(length + 3.0, thickness, 3, DOOR) if door else wall(length, thickness, 1)
+    for layer in plan_print([body], GANTRY).layers[:2]:
+        for run in layer.runs:
+            assert (np.hypot(*np.diff(run, axis=0).T) > 0.0).all()
+
+
 def test_an_opening_without_a_lintel_is_refused_with_its_place_and_span() -> None:
     plan = plan_print([wall_with_door(6, 0.2, 3, DOOR)], GANTRY)
     assert len(plan.refusals) == 1
