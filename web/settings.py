@@ -39,6 +39,10 @@ class ServerSettings(BaseModel):
     workers: NonNegativeInt = Field(
         default=1, description="Worker processes that `serve` starts; 0 where workers run elsewhere."
     )
+    dask_scheduler: str | None = Field(
+        default=None,
+        description="Dask cluster that does comparisons, as `tcp://host:8786`; it has to reach `files_url`.",
+    )
     session_days: PositiveFloat = Field(default=14.0, description="How long a sign-in lasts, in days.")
     sign_in_attempts: PositiveInt = Field(
         default=8, description="Wrong passwords in a row before an account is locked for 15 minutes."

@@ -1,7 +1,10 @@
 """Reading models and comparing: files in, elements and verdicts out."""
 
+import tempfile
 from collections import Counter
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,11 @@ from sqlmodel import Session, col, select
 
 from bim.errors import BadInput, SitewrightError
 from bim.ifc import read_building
+from bim.isolation import Limits
 from bim.model import Element
 from bim.quality.elements import Tolerances
 from bim.verdict import Verdict
+from scan_to_bim.pipeline import Progress
 from scan_to_bim.pipeline import compare as compare_scans
 from scan_to_bim.report.contract import to_json
 from scan_to_bim.report.outputs import write_outputs
@@ -77,6 +82,30 @@ def _model(files: Files, version: ModelVersion, folder: Path) -> Path:
 # --- Comparing --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A comparison by value: every machine that reaches the files can do it. Files are (SHA-256, name)."""
+
+    files_url: str
+    models: tuple[tuple[str, str], ...]
+    scans: tuple[tuple[str, str], ...]
+    stations: tuple[str, ...]
+    """SHA-256 of the lists of stations; ids are those of the points."""
+    unit_m: float | None
+    pose: list[list[float]] | None
+    tolerance_m: float
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came of it: the reports' SHA-256 by kind, the document of `compare --json`, and the verdicts."""
+
+    kept: dict[str, str]
+    document: dict[str, Any]
+    verdicts: tuple[Verdict, ...]
+
+
 def compare(work: Work) -> None:
     """Hold scans against models; verdicts, reports and what all comparisons say together commit as one."""
     key = (work.job.site_id, work.job.payload["comparison_id"])
@@ -84,27 +113,56 @@ def compare(work: Work) -> None:
         comparison = session.get(Comparison, key)
         if comparison is None or comparison.is_done:
             raise LostLease(work.job.id)
-        versions = [_found(session, ModelVersion, work, each) for each in comparison.versions]
-        scans = [_found(session, Scan, work, each) for each in comparison.scans]
-    building = read_building([_model(work.files, each, work.folder) for each in versions], work.cache, work.limits)
-    report = compare_scans(
-        building,
-        [work.files.named(scan.sha256, scan.filename, work.folder / scan.id) for scan in scans],
-        stations=_stations(work, scans),
-        pose="auto" if comparison.pose is None else np.array(comparison.pose),
-        tolerances=Tolerances(comparison.tolerance_m),
-        day=comparison.at.date(),
-        unit_m=_unit(scans),
-        cache=work.cache,
-        limits=work.limits,
-        progress=work.advance,
-    )
-    kept = _reports(work, _under_their_names(report, versions, scans), comparison)
+        wanted = _wanted(session, work, comparison)
+    scheduler = work.settings.dask_scheduler
+    if scheduler:
+        from web.cluster import on_cluster
+
+        found = on_cluster(work, scheduler, compared, wanted, work.cache, work.limits)
+    else:
+        found = compared(wanted, work.cache, work.limits, work.advance)
     with finishing(work.engine, work.job) as (session, job):
         row = session.get(Comparison, key)
         if row:
-            _store(session, row, report, kept)
+            _store(session, row, found)
         job.result = {"comparison_id": key[1]}
+
+
+def compared(wanted: Wanted, cache: Path, limits: Limits, progress: Progress = lambda step, share: None) -> Compared:
+    """Do a comparison, here or on any machine that reaches the files. Raises SitewrightError."""
+    with tempfile.TemporaryDirectory(prefix="sitewright-compare-") as name:
+        files, folder = Files(wanted.files_url), Path(name)
+        models = [files.named(*each, folder / f"model-{n}") for n, each in enumerate(wanted.models)]
+        scans = [files.named(*each, folder / f"scan-{n}") for n, each in enumerate(wanted.scans)]
+        report = compare_scans(
+            read_building(models, cache, limits),
+            scans,
+            stations=_stations(files, wanted.stations, folder),
+            pose="auto" if wanted.pose is None else np.array(wanted.pose),
+            tolerances=Tolerances(wanted.tolerance_m),
+            day=wanted.at.date(),
+            unit_m=wanted.unit_m,
+            cache=cache,
+            limits=limits,
+            progress=progress,
+        )
+        named = _under_their_names(report, dict((*wanted.models, *wanted.scans)))
+        return Compared(_reports(files, named, wanted, folder), to_json(report), report.verdicts)
+
+
+def _wanted(session: Session, work: Work, comparison: Comparison) -> Wanted:
+    versions = [_found(session, ModelVersion, work, each) for each in comparison.versions]
+    scans = [_found(session, Scan, work, each) for each in comparison.scans]
+    return Wanted(
+        files_url=work.settings.files,
+        models=tuple((each.sha256, each.filename) for each in versions),
+        scans=tuple((each.sha256, each.filename) for each in scans),
+        stations=tuple(dict.fromkeys(each.stations_sha256 for each in scans if each.stations_sha256)),
+        unit_m=_unit(scans),
+        pose=comparison.pose,
+        tolerance_m=comparison.tolerance_m,
+        at=comparison.at,
+    )
 
 
 def _found(session: Session, table: type[Any], work: Work, ref: str) -> Any:
@@ -114,12 +172,12 @@ def _found(session: Session, table: type[Any], work: Work, ref: str) -> Any:
     return row
 
 
-def _stations(work: Work, scans: list[Scan]) -> Path | None:
+def _stations(files: Files, shas: tuple[str, ...], folder: Path) -> Path | None:
     """All station lists as one; ids are those of the points."""
-    lists = [work.files.read(sha).splitlines() for sha in dict.fromkeys(s.stations_sha256 for s in scans) if sha]
+    lists = [files.read(sha).splitlines() for sha in shas]
     if not lists:
         return None
-    path = work.folder / "stations.csv"
+    path = folder / "stations.csv"
     path.write_bytes(b"\n".join([*lists[0], *(line for each in lists[1:] for line in each[1:])]) + b"\n")
     return path
 
@@ -131,30 +189,28 @@ def _unit(scans: list[Scan]) -> float | None:
     return units.pop()
 
 
-def _under_their_names(report: Report, versions: list[ModelVersion], scans: list[Scan]) -> Report:
+def _under_their_names(report: Report, names: Mapping[str, str]) -> Report:
     """The report with the files' own names: where a worker put them is nobody's business."""
-    files: list[ModelVersion | Scan] = [*versions, *scans]
-    names = {each.sha256: each.filename for each in files}
     return replace(report, inputs=tuple(replace(i, path=names.get(i.sha256, Path(i.path).name)) for i in report.inputs))
 
 
-def _reports(work: Work, report: Report, comparison: Comparison) -> dict[str, str]:
-    wanted = {kind: work.folder / name for kind, name in FILES.items()}
-    if len(comparison.versions) > 1:
-        del wanted["ifc"]  # several models give several files; each can be had by `sitewright compare --ifc`
-    outputs: dict[str, Any] = dict(wanted)
-    write_outputs(report, **outputs, date=comparison.at)
-    return {kind: work.files.keep(path) for kind, path in wanted.items()}
+def _reports(files: Files, report: Report, wanted: Wanted, folder: Path) -> dict[str, str]:
+    paths = {kind: folder / name for kind, name in FILES.items()}
+    if len(wanted.models) > 1:
+        del paths["ifc"]  # several models give several files; each can be had by `sitewright compare --ifc`
+    outputs: dict[str, Any] = dict(paths)
+    write_outputs(report, **outputs, date=wanted.at)
+    return {kind: files.keep(path) for kind, path in paths.items()}
 
 
-def _store(session: Session, row: Comparison, report: Report, kept: dict[str, str]) -> None:
-    document = to_json(report)
-    counts = Counter(verdict.state.value for verdict in report.verdicts)
-    row.is_done, row.registration, row.files = True, document["registration"], kept
+def _store(session: Session, row: Comparison, found: Compared) -> None:
+    document = found.document
+    counts = Counter(verdict.state.value for verdict in found.verdicts)
+    row.is_done, row.registration, row.files = True, document["registration"], found.kept
     shown = {key: document[key] for key in ("unexplained", "next_viewpoints")}
     row.totals = {"counts": dict(counts), "total": document["progress"]["total"]} | shown
     row.assumptions = document["assumptions"]
-    session.execute(insert(ElementVerdict), [_verdict(row, verdict) for verdict in report.verdicts])
+    session.execute(insert(ElementVerdict), [_verdict(row, verdict) for verdict in found.verdicts])
     renew_current(session, row.site_id)
     ready = select(Schedule).where(Schedule.site_id == row.site_id, col(Schedule.state) == "ready")
     if session.exec(ready.limit(1)).first():
