@@ -1,4 +1,4 @@
-"""What works beside the server in the live demo: rovers with tasks from the comparison, for a person to approve.
+"""What works beside the server in the live demo: rovers that scan, and wait for a person to approve the rest.
 
 comparison done -> `sitewright tasks` -> `sitewright robots`, as on a real site, each in a process of its own.
 """
@@ -16,6 +16,12 @@ from pathlib import Path
 import httpx
 
 POLL_S = 1.0
+RULES = """\
+# The rules of the demo: what only looks needs no approval; what marks and drills waits for a person.
+kinds:
+  scan: {approve: true}
+  inspect: {approve: true}
+"""
 FLEET = """\
 # The rovers of the demo: two on the ground floor, two on the first. They are simulated.
 robots:
@@ -58,8 +64,10 @@ def companions(desk: Desk) -> Iterator[None]:
 
 
 def _robots_at_work(desk: Desk, ended: threading.Event) -> None:
-    fleet, verdicts, tasks = (desk.folder / name for name in ("fleet.yaml", "verdicts.json", "tasks.json"))
+    names = ("fleet.yaml", "rules.yaml", "verdicts.json", "tasks.json")
+    fleet, rules, verdicts, tasks = (desk.folder / name for name in names)
     fleet.write_text(FLEET, encoding="utf-8")
+    rules.write_text(RULES, encoding="utf-8")
     if not _fetched(desk, verdicts, ended):
         return
     plan = [
@@ -69,6 +77,8 @@ def _robots_at_work(desk: Desk, ended: threading.Event) -> None:
         verdicts,
         "--fleet",
         fleet,
+        "--rules",
+        rules,
         "--schedule",
         desk.schedule,
         "--date",

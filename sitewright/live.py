@@ -45,7 +45,8 @@ def live_demo(folder: Path, say: Callable[[str], None]) -> None:
     ):
         say(f"Sitewright serves the demo site at {address}")
         say(f"Sign in as its manager, once, by this link: {address}{sign_in_link(server.engine, manager, LINK_LASTS)}")
-        say("The comparison runs in the background, then rovers wait for work; Ctrl-C ends everything.")
+        say("The comparison runs in the background; then rovers scan, and wait for you to approve the rest.")
+        say("Ctrl-C ends everything.")
         run(app, listener, settings)
 
 
