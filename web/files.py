@@ -50,9 +50,10 @@ class Files:
 
     def keep_bytes(self, content: bytes) -> str:
         """Keep bytes. Returns their SHA-256."""
-        with tempfile.NamedTemporaryFile(dir=self._local, prefix=".", delete=False) as file:
-            file.write(content)
+        file = tempfile.NamedTemporaryFile(dir=self._local, prefix=".", delete=False)  # noqa: SIM115
         try:
+            with file:
+                file.write(content)
             return self.keep(Path(file.name))
         finally:
             Path(file.name).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Errors as the API tells them: RFC 9457 problem+json, in English and Chinese, with what to do."""
 
+import errno
 from http import HTTPStatus
 from typing import Any
 
@@ -125,6 +126,18 @@ def database_problem(error: Exception) -> Problem:
         return full_disk()
     return Problem(503, "database-away", "the database does not answer; nothing was changed, try again soon",
                    "数据库暂时无响应；未做任何更改，请稍后重试", {"Retry-After": RETRY_S})  # fmt: skip
+
+
+async def on_system(request: Request, error: Exception) -> JSONResponse:
+    """A disk that is full, wherever it is noticed; any other error of the system is a fault of ours."""
+    assert isinstance(error, OSError)
+    if error.errno not in FULL:
+        raise error
+    return full_disk().response()
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""No room on the disk, in its owner's share, or in one file."""
 
 
 def full_disk() -> Problem:

@@ -46,6 +46,8 @@ from web.settings import ServerSettings
 
 VERSION = "1.0.0"
 SIGN_INS_PER_S, SIGN_INS_AT_ONCE = 0.5, 20.0
+CLIENTS_BEHIND = 10
+"""How many busy clients one address may have behind it, such as the tablets of a site; made-up names give no more."""
 ROUTERS = (
     signing_in.router,
     people.server_routes,
@@ -95,6 +97,7 @@ def _server(settings: ServerSettings) -> Server:
         files=Files(settings.files),
         feed=Feed(engine),
         requests=Limiter(settings.requests_per_s, 4 * settings.requests_per_s),
+        addresses=Limiter(CLIENTS_BEHIND * settings.requests_per_s, 4 * CLIENTS_BEHIND * settings.requests_per_s),
         sign_ins=Limiter(SIGN_INS_PER_S, SIGN_INS_AT_ONCE),
         turns=Turns(one_writer=engine.dialect.name == "sqlite"),
     )
@@ -132,5 +135,6 @@ def _tell_problems(app: FastAPI) -> None:
     app.add_exception_handler(SitewrightError, problems.on_refusal)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(HTTPException, problems.on_http)
+    app.add_exception_handler(OSError, problems.on_system)
     for error in problems.DATABASE_ERRORS:
         app.add_exception_handler(error, problems.on_database)

@@ -1,8 +1,10 @@
 """Files on their way (tus 1.0): what has arrived is what lies on the disk, so no crash can make the two differ."""
 
 import os
+from io import FileIO
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from web.files import Files
@@ -38,16 +40,20 @@ async def receive(request: Request, path: Path, limit: int) -> int:
 
     What arrived before a connection broke is kept. Raises Problem 507 when the disk is full.
     """
-    with path.open("ab") as file:
+    with path.open("ab", buffering=0) as file:  # nothing is left in a buffer that a full disk would lose
         try:
             async for block in request.stream():
-                file.write(block[: max(limit - file.tell(), 0)])
+                _append(file, memoryview(block)[: max(limit - file.tell(), 0)])
         except OSError as error:
             raise full_disk() from error
         finally:
-            file.flush()
-            os.fsync(file.fileno())
+            await run_in_threadpool(os.fsync, file.fileno())
         return file.tell()
+
+
+def _append(file: FileIO, block: memoryview) -> None:
+    while block:
+        block = block[file.write(block) :]
 
 
 def complete(files: Files, folder: Path, upload: Upload) -> str:

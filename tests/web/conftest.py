@@ -1,5 +1,6 @@
 """Servers on both databases. PostgreSQL is started here, in a folder of its own, as nobody's root."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -21,22 +22,51 @@ from web.settings import ServerSettings
 BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of an empty cluster, without a database of ours."""
+class Cluster:
+    """A PostgreSQL of our own, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+        self._run, self._data, self._log = _as_postgres(folder), f"{folder}/data", f"{folder}/log"
+        self._options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+        self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._run("pg_ctl", "-D", self._data, "-w", "-l", self._log, "-o", self._options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash does."""
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[Cluster]:
     if BIN is None and shutil.which("initdb") is None:
         pytest.skip("needs PostgreSQL's programs (apt install postgresql)")
-    with tempfile.TemporaryDirectory(prefix="sitewright-pg-") as folder, socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        free.close()
-        run, data = _as_postgres(Path(folder)), f"{folder}/data"
-        run("initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
-        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-        run("pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
+    with tempfile.TemporaryDirectory(prefix="sitewright-pg-") as folder:
+        cluster = Cluster(Path(folder))
         try:
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+            yield cluster
         finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+            cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a cluster without a database of ours."""
+    with _cluster() as cluster:
+        yield cluster.url
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[Cluster]:
+    """A cluster that a test may stop and start; it runs when the test ends."""
+    with _cluster() as cluster:
+        yield cluster
 
 
 def _as_postgres(folder: Path) -> Callable[..., None]:
