@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from bim.errors import BadInput
 from site_safety.records import from_json
+from site_safety.telemetry import TelemetrySettings
 
 SCHEMES = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "onvif": 80}
 SITE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -48,6 +49,8 @@ class CameraFile:
 
     camera: tuple[Camera, ...]
     allowed_networks: tuple[str, ...] = SITE_NETWORKS
+    telemetry: TelemetrySettings | None = None
+    """Where machines, cranes and tags report; None: the rules know of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Where readings come from: CSV, SensorThings (OGC 18-088) as JSON, MQTT. What is no reading is told, not lost."""
 
+import contextlib
 import csv
 import json
 import math
@@ -97,18 +98,25 @@ class Broker:
     tls: bool = True
 
 
+@contextlib.asynccontextmanager
+async def connected(broker: Broker) -> AsyncIterator[aiomqtt.Client]:
+    """A client that hears the broker's topic. Raises aiomqtt.MqttError where the broker refuses or is lost."""
+    password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
+    async with aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.username,
+        password=password,
+        tls_context=ssl.create_default_context() if broker.tls else None,
+    ) as client:
+        await client.subscribe(broker.topic, qos=1)
+        yield client
+
+
 async def listen(broker: Broker) -> AsyncIterator[Reading]:
     """Readings as they come. Raises BadInput where the broker refuses or is lost: who listens tries again."""
-    password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
     try:
-        async with aiomqtt.Client(
-            broker.host,
-            broker.port,
-            username=broker.username,
-            password=password,
-            tls_context=ssl.create_default_context() if broker.tls else None,
-        ) as client:
-            await client.subscribe(broker.topic, qos=1)
+        async with connected(broker) as client:
             async for message in client.messages:
                 for each in from_message(message.topic.value, bytes(message.payload or b""), datetime.now(UTC)):
                     yield each

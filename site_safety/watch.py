@@ -31,8 +31,9 @@ from site_safety.register import CameraLog, HazardRegister
 from site_safety.reports import CameraSign
 from site_safety.rules import Memory, acknowledge, step
 from site_safety.rules_policy import Policy
-from site_safety.rules_scene import Alarm, CameraView, Machine, Phase, Scene, StopWish
+from site_safety.rules_scene import Alarm, CameraView, Phase, Scene, StopWish
 from site_safety.streams import Frame
+from site_safety.telemetry import Heard
 from site_safety.tracking import UNSURE, Tracker
 from site_safety.tracks import Kind, Track
 from site_safety.zones import Zone
@@ -134,13 +135,15 @@ class Watch:
         stopper: Stopper,
         folder: Path,
         started: datetime,
-        machines: Callable[[], tuple[Machine, ...]] = tuple,
+        telemetry: Callable[[], Heard] = Heard,
+        expects: tuple[str, ...] = (),
     ) -> None:
         self.register = HazardRegister(folder)
         self.latencies_s: deque[float] = deque(maxlen=10_000)
         """From a frame to the end of the tick that judged it, stops included; the newest."""
         self._eyes, self._streams = eyes, streams
-        self._zones, self._policy, self._machines = zones, policy, machines
+        self._zones, self._policy, self._telemetry = zones, policy, telemetry
+        self._expects = expects
         self._stopper, self._started = stopper, started
         self._memory = Memory()
         self._log = CameraLog(folder)
@@ -180,12 +183,15 @@ class Watch:
         return frame
 
     def _scene(self, now: datetime) -> Scene:
+        heard = self._telemetry()
         return Scene(
             at=now,
             tracks=tuple(track for eye in self._eyes for track in eye.tracks),
             zones=self._zones,
             cameras=tuple(view(eye, self._started, now) for eye in self._eyes),
-            machines=self._machines(),
+            machines=heard.machines(self._expects, self._started),
+            cranes=heard.cranes(),
+            tags=heard.tags(now),
         )
 
     def _stop(self, scene: Scene, alarms: Sequence[Alarm]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from site_safety.equipment import EquipmentJudge
     from site_safety.rules_policy import Policy
     from site_safety.rules_scene import Alarm, StopWish
+    from site_safety.telemetry import Heard, TelemetrySettings
     from site_safety.watch import Eye, Stopper, Watch
     from site_safety.zones import Zone
 
@@ -75,8 +76,9 @@ def watch(
             each.camera_id: open_now.enter_context(Stream(source, each.fps, fresh=fresh))
             for each, source in zip(site.camera, sources, strict=True)
         }
+        heard, expects = open_now.enter_context(_telemetry(site.telemetry, cameras.parent))
         started = _now()
-        watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started)
+        watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started, heard, expects)
         open_now.enter_context(watcher)
         tell = open_now.enter_context(_told_to(server, site_id, site.camera))
         while seconds is None or _now() - started < timedelta(seconds=seconds):
@@ -133,6 +135,20 @@ def _robots(key: Path | None, port: int | None) -> Iterator["Stopper"]:
         yield _Robots(sender)
     finally:
         sender.close()
+
+
+@contextlib.contextmanager
+def _telemetry(
+    settings: "TelemetrySettings | None", folder: Path
+) -> Iterator[tuple[Callable[[], "Heard"], tuple[str, ...]]]:
+    """What gives the newest words of machines, cranes and tags, and who must report."""
+    from site_safety.telemetry import Heard, Telemetry
+
+    if settings is None:
+        yield Heard, ()
+        return
+    with Telemetry(settings, folder) as listening:
+        yield lambda: listening.heard, settings.expects
 
 
 @contextlib.contextmanager
