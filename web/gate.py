@@ -43,8 +43,9 @@ class Gate:
         await self._app(scope, _limited(receive, self._limit(scope, headers)), strict)
 
     def _refuse(self, scope: Scope, headers: Headers) -> None:
-        client = headers.get("authorization") or headers.get("cookie") or (scope.get("client") or ("",))[0]
-        wait_s = self._server.requests.wait_s(client)
+        address = (scope.get("client") or ("",))[0]
+        client = headers.get("authorization") or headers.get("cookie") or address
+        wait_s = self._server.addresses.wait_s(address) or self._server.requests.wait_s(client)
         if wait_s:
             raise Problem(429, "too-many-requests", "too many requests; wait a moment", "请求过多；请稍候",
                           {"Retry-After": str(int(wait_s) + 1)})  # fmt: skip

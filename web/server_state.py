@@ -22,6 +22,9 @@ class Server:
     files: Files
     feed: Feed
     requests: Limiter
+    """Of each credential."""
+    addresses: Limiter
+    """Of each address, whatever names it gives."""
     sign_ins: Limiter
     turns: Turns
 

@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from fastapi.testclient import TestClient
 
 from tests.web.people import API, HERE, THERE, Crowd
 from web.openapi import api_routes, requirement
 from web.routes.common import API as PREFIX
+from web.server import create_app
+from web.settings import ServerSettings
 from web.tables import Person, now
 
 SITE = f"{PREFIX}/sites/{{site_id}}"
@@ -158,6 +161,15 @@ def test_many_attempts_to_sign_in_are_slowed_down(crowd: Crowd) -> None:
     statuses = [nobody("POST", f"{API}/session/link", json=wrong).status_code for _ in range(30)]
     assert statuses[0] == 410
     assert statuses[-1] == 429
+
+
+def test_made_up_names_give_an_address_no_more_requests(settings: ServerSettings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"requests_per_s": 0.5}))) as client:
+        names = [{"Authorization": f"Bearer swt_{n}_x"} for n in range(40)]
+        answers = [client.get(f"{API}/session", headers=name) for name in names]
+    assert answers[0].status_code == 401
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
 
 
 def test_who_is_put_out_is_out_at_once(crowd: Crowd) -> None:
