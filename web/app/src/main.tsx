@@ -6,15 +6,22 @@ import './mantine.css'
 import './style.css'
 import { App } from './App'
 import { queries } from './api/client'
+import { rememberSession } from './api/session'
 import { startWords } from './i18n'
 import { startOutbox } from './offline/outbox'
+import { SCREENS } from './screens'
 import { theme } from './theme'
 
 /* Mantine's own style elements would break the Content-Security-Policy; the build writes them as files instead. */
 const STATIC = { withCssVariables: false, withGlobalClasses: false, forceColorScheme: 'light' } as const
 
+/** The rest of the app is fetched ahead once the first screen has had the network to itself. */
+const REST_MS = 3000
+
 async function start(): Promise<void> {
-  await startWords()
+  const screen = SCREENS.find(({ path }) => path === location.pathname)
+  void screen?.load()
+  await Promise.all([startWords(), rememberSession()])
   startOutbox()
   createRoot(document.getElementById('app')!).render(
     <MantineProvider theme={theme} {...STATIC}>
@@ -23,7 +30,7 @@ async function start(): Promise<void> {
       </QueryClientProvider>
     </MantineProvider>,
   )
-  if (import.meta.env.PROD) await navigator.serviceWorker?.register('/sw.js')
+  if (import.meta.env.PROD) setTimeout(() => void navigator.serviceWorker?.register('/sw.js'), REST_MS)
 }
 
 void start()

@@ -3,6 +3,7 @@ import { QueryClient } from '@tanstack/react-query'
 import createFetchClient from 'openapi-fetch'
 import createClient from 'openapi-react-query'
 import type { Readable } from 'openapi-typescript-helpers'
+import { newId } from './identifiers'
 import { saw } from '../offline/connection'
 import { KEPT_AT } from '../offline/reading'
 import { csrf } from './csrf'
@@ -19,7 +20,7 @@ export const client = createFetchClient<paths>({ baseUrl: '/' })
 client.use({
   onRequest({ request }) {
     if (SAFE.has(request.method)) return
-    request.headers.set('Idempotency-Key', crypto.randomUUID())
+    request.headers.set('Idempotency-Key', newId())
     for (const [name, value] of Object.entries(csrf())) request.headers.set(name, value)
   },
   async onResponse({ response }) {

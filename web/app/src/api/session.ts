@@ -2,7 +2,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { createContext, use, useSyncExternalStore } from 'react'
 import { sendAs } from '../offline/outbox'
-import { forgetWhatWasRead } from '../offline/reading'
+import { forgetWhatWasRead, recent } from '../offline/reading'
 import { api, client, queries, type Schemas } from './client'
 import { setCsrf } from './csrf'
 
@@ -18,9 +18,22 @@ export function useSessionQuery() {
 }
 
 function greeted(session: Session): Session {
-  setCsrf(session.csrf)
-  sendAs(session.person.person_id)
+  if (session.csrf !== NOT_YET) {
+    setCsrf(session.csrf)
+    sendAs(session.person.person_id)
+  }
   return session
+}
+
+/** In place of a CSRF token, of a session that is remembered: nothing is sent before the server has confirmed it. */
+const NOT_YET = ''
+
+/** Who was here last, from what was read last: the shell shows at once, also on a slow network or none. */
+export async function rememberSession(): Promise<void> {
+  const kept = await recent('/api/v1/session')
+  if (!kept) return
+  const { queryKey } = api.queryOptions('get', '/api/v1/session', {})
+  queries.setQueryData(queryKey, { ...((await kept.json()) as Session), csrf: NOT_YET }, { updatedAt: 0 })
 }
 
 export function useSession(): Session {

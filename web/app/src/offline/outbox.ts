@@ -1,5 +1,6 @@
 /** Work that must reach the server: kept in IndexedDB, sent in order, each item once, never dropped by itself. */
 import { useSyncExternalStore } from 'react'
+import { newId } from '../api/identifiers'
 import { csrf } from '../api/csrf'
 import { reasonOf } from '../api/problem'
 import { database, type Outgoing } from './database'
@@ -19,7 +20,7 @@ const next = (): number => (last = Math.max(last + 0.001, Date.now()))
 
 export async function put(draft: Draft): Promise<Outgoing> {
   const item: Outgoing = {
-    id: crypto.randomUUID(),
+    id: newId(),
     body: null,
     file: null,
     version: null,
@@ -94,7 +95,7 @@ async function forgetOldSent(): Promise<void> {
 export async function retry(item: Outgoing, change: Partial<Outgoing> = {}): Promise<void> {
   await database.transaction('rw', database.outbox, async () => {
     await database.outbox.delete(item.id)
-    await database.outbox.add({ ...item, ...change, id: crypto.randomUUID(), state: 'waiting', reason: null })
+    await database.outbox.add({ ...item, ...change, id: newId(), state: 'waiting', reason: null })
   })
   await flush()
 }

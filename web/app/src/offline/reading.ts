@@ -50,7 +50,12 @@ function marked(kept: Response): Response {
   return new Response(kept.body, { status: kept.status, headers })
 }
 
+/** What was read last of an address; nothing where a site has no TLS, and so no caches. */
+export async function recent(path: string): Promise<Response | undefined> {
+  return globalThis.caches && (await caches.open(RECENT)).match(path)
+}
+
 /** Nobody else at this tablet reads what was fetched for the one who signs out. What is unsent stays. */
 export async function forgetWhatWasRead(): Promise<void> {
-  await Promise.all([caches.delete(PACKS), caches.delete(RECENT)])
+  if (globalThis.caches) await Promise.all([caches.delete(PACKS), caches.delete(RECENT)])
 }

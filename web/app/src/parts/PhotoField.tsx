@@ -2,6 +2,7 @@ import { Button } from '@mantine/core'
 import { IconCamera } from '@tabler/icons-react'
 import { useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { newId } from '../api/identifiers'
 import type { Outgoing } from '../offline/database'
 import { put } from '../offline/outbox'
 import { MarkUp, type Stroke } from './MarkUp'
@@ -32,7 +33,7 @@ export function PhotoField({ pictures, onChange }: { pictures: Picture[]; onChan
   const add = async (file: File | undefined) => {
     if (!file) return
     const blob = await small(file)
-    onChange([...pictures, { id: crypto.randomUUID(), blob, url: URL.createObjectURL(blob), marks: [], taken_at: new Date().toISOString() }])
+    onChange([...pictures, { id: newId(), blob, url: URL.createObjectURL(blob), marks: [], taken_at: new Date().toISOString() }])
   }
   const mark = (id: string, marks: Stroke[]) =>
     onChange(pictures.map((picture) => (picture.id === id ? { ...picture, marks } : picture)))

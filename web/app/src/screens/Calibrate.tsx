@@ -3,6 +3,7 @@ import { IconPhoto, IconPlus } from '@tabler/icons-react'
 import { lazy, Suspense, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearch } from 'wouter'
+import { newId } from '../api/identifiers'
 import { api } from '../api/client'
 import { wordsOf } from '../api/problem'
 import { useSitePath } from '../api/session'
@@ -43,7 +44,7 @@ export default function CalibrateScreen() {
     setPicked(null)
     find.reset()
   }
-  const mark = (picture_px: [number, number]) => change([...marks, { id: crypto.randomUUID(), picture_px, site_m: null }])
+  const mark = (picture_px: [number, number]) => change([...marks, { id: newId(), picture_px, site_m: null }])
   const place = (site_m: Vec3) => waiting >= 0 && change(marks.map((each, n) => (n === waiting ? { ...each, site_m } : each)))
   const missing = LEAST_MARKS - whole(marks).length
   const go = () =>

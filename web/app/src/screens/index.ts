@@ -11,18 +11,20 @@ import {
 } from '@tabler/icons-react'
 import { lazy } from 'react'
 
-/** Every screen: its address, its word, its picture; fetched when it is first opened. */
-export const SCREENS = [
-  { path: '/', name: 'today', icon: IconSun, minor: false, screen: lazy(() => import('./Today')) },
-  { path: '/model', name: 'model', icon: IconBuilding, minor: false, screen: lazy(() => import('./Model')) },
-  { path: '/progress', name: 'progress', icon: IconChartBar, minor: true, screen: lazy(() => import('./Progress')) },
-  { path: '/issues', name: 'issues', icon: IconMapPin, minor: false, screen: lazy(() => import('./Issues')) },
-  { path: '/safety', name: 'safety', icon: IconHelmet, minor: false, screen: lazy(() => import('./Safety')) },
-  { path: '/reports', name: 'reports', icon: IconFileText, minor: true, screen: lazy(() => import('./Reports')) },
-  { path: '/uploads', name: 'uploads', icon: IconUpload, minor: true, screen: lazy(() => import('./Uploads')) },
-  { path: '/offline', name: 'offline', icon: IconCloudOff, minor: true, screen: lazy(() => import('./Offline')) },
-  { path: '/settings', name: 'settings', icon: IconSettings, minor: true, screen: lazy(() => import('./Settings')) },
+const ALL = [
+  { path: '/', name: 'today', icon: IconSun, minor: false, load: () => import('./Today') },
+  { path: '/model', name: 'model', icon: IconBuilding, minor: false, load: () => import('./Model') },
+  { path: '/progress', name: 'progress', icon: IconChartBar, minor: true, load: () => import('./Progress') },
+  { path: '/issues', name: 'issues', icon: IconMapPin, minor: false, load: () => import('./Issues') },
+  { path: '/safety', name: 'safety', icon: IconHelmet, minor: false, load: () => import('./Safety') },
+  { path: '/reports', name: 'reports', icon: IconFileText, minor: true, load: () => import('./Reports') },
+  { path: '/uploads', name: 'uploads', icon: IconUpload, minor: true, load: () => import('./Uploads') },
+  { path: '/offline', name: 'offline', icon: IconCloudOff, minor: true, load: () => import('./Offline') },
+  { path: '/settings', name: 'settings', icon: IconSettings, minor: true, load: () => import('./Settings') },
 ] as const
+
+/** Every screen: its address, its word, its picture; fetched when it is first opened. */
+export const SCREENS = ALL.map((each) => ({ ...each, screen: lazy(each.load) }))
 
 export const Calibrate = lazy(() => import('./Calibrate'))
 export const Cockpit = lazy(() => import('./Cockpit'))

@@ -1,6 +1,7 @@
 import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
+import { newId } from '../../api/identifiers'
 import { useSession, useSitePath } from '../../api/session'
 import { put } from '../../offline/outbox'
 import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
@@ -26,7 +27,7 @@ export function IssueForm(props: { element: string | null; storey: string; at: V
     const place = { ...where, element_ids: element ? [element] : [] }
     const photo_ids = await putPhotos({ ...common, title: text('title') }, pictures, place)
     await put({ ...common, kind: 'issue', method: 'POST', title: text('title'), path: `/api/v1/sites/${path.site_id}/issues`,
-      body: { issue_id: crypto.randomUUID(), title: text('title'), description: text('description'), priority: text('priority'),
+      body: { issue_id: newId(), title: text('title'), description: text('description'), priority: text('priority'),
         assigned_to: text('assigned_to') || null, due_date: text('due_date') || null, photo_ids, ...place } })
     close()
   }

@@ -1,6 +1,7 @@
 import { Button, Modal, NativeSelect, Textarea } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
+import { newId } from '../../api/identifiers'
 import { useSession, useSitePath } from '../../api/session'
 import { put } from '../../offline/outbox'
 import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
@@ -21,7 +22,7 @@ export function HazardForm({ close }: { close: () => void }) {
     const title = String(form.get('text'))
     const from = { site: site_id, person: person.person_id, title }
     const photo_ids = await putPhotos(from, pictures, { ...where, element_ids: [] })
-    const body = { hazard_id: crypto.randomUUID(), at: new Date().toISOString(), text: { en: title, zh: title }, level: form.get('level'),
+    const body = { hazard_id: newId(), at: new Date().toISOString(), text: { en: title, zh: title }, level: form.get('level'),
       storey: where.storey || null, place_m: where.place_m, photo_ids }
     await put({ ...from, kind: 'hazard', method: 'POST', path: `/api/v1/sites/${site_id}/hazards`, body })
     close()
