@@ -315,3 +315,8 @@ def history(records: Sequence[Record], task_id: str) -> Iterator[Task]:
         else:
             continue
         yield task
+
+
+def done_tasks(records: Sequence[Record]) -> frozenset[str]:
+    """The tasks that a journal's records say are done."""
+    return frozenset(record["task"] for record in records if record.get("step") == Step.FINISH.value)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bim.model import Building
     from bim.verdict import Reason
     from robots.fleet import Fleet
+    from robots.planner_problem import Plan
     from robots.proposal import Proposal
     from robots.site_plan import Crew, SitePlan
     from robots.site_state import SiteState
@@ -45,6 +46,13 @@ def tasks(
         list[str] | None, typer.Option("--permit", metavar="NAME", help="A permit that is in force, such as drilling.")
     ] = None,
     hours: Annotated[float, typer.Option(min=0.1, max=24.0, help="Length of the shift in hours.")] = 8.0,
+    before: Annotated[
+        Path | None,
+        typer.Option(metavar="TASKS.json", help="The plan until now: robots keep their tasks where little is gained."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of `sitewright robots`: what is done there is not done again.")
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write tasks and plan as JSON.")] = None,
     language: Annotated[
         Language | None, typer.Option(help="Language of the table; from the settings when left out.")
@@ -53,8 +61,10 @@ def tasks(
 ) -> None:
     """Propose tasks for robots, each with its reason, and plan who does which when."""
     from bim.ifc import read_building
+    from robots.dispatch import done_tasks
     from robots.fleet import read_fleet
     from robots.from_model import propose_tasks
+    from robots.journal import read
     from robots.navigation import storey_maps
     from robots.site_plan import plan_tasks
     from robots.task_rules import TaskRules, read_rules
@@ -63,7 +73,7 @@ def tasks(
     from sitewright.settings import load_settings
 
     settings = load_settings()
-    _check_files([*models, verdicts, fleet, *(each for each in (schedule, rules) if each)], [json])
+    _check_files([*models, verdicts, fleet, *(each for each in (schedule, rules, before, data) if each)], [json])
     work = read_rules(rules) if rules else TaskRules()
     now = _morning(date)
     building = read_building(models, settings.cache, settings.limits)
@@ -71,8 +81,11 @@ def tasks(
     crews = crews_of(read_fleet(fleet), building, hours)
     maps = {radius: storey_maps(site, radius) for radius in sorted({crew.profile.radius_m for crew in crews})}
     due = _due(schedule, building, now, days, settings) if schedule else None
+    done = done_tasks(read(data / "journal")[0]) if data and (data / "journal").exists() else frozenset()
     proposals = propose_tasks(site, next(iter(maps.values())), work, _grid(models, settings), due)
-    found = plan_tasks([each.spec for each in proposals], crews, maps, site, now, permits=permits or ())
+    proposals = tuple(each for each in proposals if each.spec.task_id not in done)
+    specs, former = [each.spec for each in proposals], _former(before) if before else None
+    found = plan_tasks(specs, crews, maps, site, now, permits=permits or (), done=done, before=former)
     if json:
         write_whole(
             {json: json_text.dumps(as_json(proposals, found, now, work), ensure_ascii=False, indent=1).encode()}
@@ -127,6 +140,14 @@ def crews_of(fleet: "Fleet", building: "Building", hours: float) -> "list[Crew]"
     if not crews:
         raise BadInput("a fleet without robots", "at least one under robots:", "name the robots")
     return crews
+
+
+def _former(path: Path) -> "Plan":
+    """The plan of an earlier run: who does what, in which order. Raises BadInput."""
+    from robots.planner_problem import planned
+    from sitewright.site_news import read_tasks
+
+    return planned(read_tasks(path)[1])
 
 
 def _grid(models: list[Path], settings: "Settings") -> Any:

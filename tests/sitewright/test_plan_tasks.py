@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bim.ifc_authoring import Author
+from robots.journal import Journal
 from sitewright.cli import run
 
 FLEET = """
@@ -89,6 +90,25 @@ def test_the_rules_of_the_site_say_where_material_lies_and_what_needs_no_approva
     }
     assert found["transport"]["targets_m"][0][:2] == [1.0, 5.0]
     assert set(found["brick"]["after_tasks"]) == {found["layout"]["task_id"], found["transport"]["task_id"]}
+
+
+def test_planning_again_leaves_a_task_with_its_robot_and_does_nothing_twice(files: Path) -> None:
+    one = FLEET.strip().splitlines()[1:]
+    twin = [line.replace("marker_1", "marker_2").replace("2.0, 2.0", "8.0, 2.0") for line in one]
+    (files / "fleet.yaml").write_text("\n".join(["robots:", *one, *twin]))
+    assert tasks(files, "-q") == 0
+    first = json.loads((files / "tasks.json").read_text())
+    (visit,) = first["plan"]["visits"]
+    other = {"marker_1": "marker_2", "marker_2": "marker_1"}[visit["robot_id"]]
+    (files / "before.json").write_text(json.dumps({**first, "plan": {"visits": [{**visit, "robot_id": other}]}}))
+    assert tasks(files, "-q", "--before", str(files / "before.json")) == 0
+    (again,) = json.loads((files / "tasks.json").read_text())["plan"]["visits"]
+    assert again["robot_id"] == other
+    journal = Journal(files / "data" / "journal")
+    journal.write({"task": visit["task_id"], "step": "finish"})
+    journal.close()
+    assert tasks(files, "-q", "--data", str(files / "data")) == 0
+    assert json.loads((files / "tasks.json").read_text())["tasks"] == []
 
 
 @pytest.mark.parametrize(
