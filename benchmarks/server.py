@@ -1,4 +1,7 @@
-"""The server under load: requests a second, how long they take, many listeners, and a restart after kill -9."""
+"""The server under load: requests a second, how long they take, many listeners, and a restart after kill -9.
+
+On SQLite; with SITEWRIGHT_SERVER__DATABASE_URL on an empty PostgreSQL, each time.
+"""
 
 import asyncio
 import contextlib
@@ -16,6 +19,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 
 CLIENTS, SECONDS, WRITES = 12, 15.0, 0.2
 LISTENERS, RESTARTS, ISSUES = 500, 5, 500
@@ -76,15 +80,23 @@ def _server(folder: Path) -> Iterator[_Server]:
 async def _load(server: _Server, site: str) -> dict[str, Any]:
     reads: list[float] = []
     writes: list[float] = []
-    begun = time.monotonic()
+    begun, cpu_s, own_s = time.monotonic(), _cpu_s(server), time.process_time()
     await asyncio.gather(*(_client(server, site, number, begun + SECONDS, reads, writes) for number in range(CLIENTS)))
-    took = time.monotonic() - begun
+    took, requests = time.monotonic() - begun, len(reads) + len(writes)
     return {
         "clients": CLIENTS,
-        "requests_per_s": (len(reads) + len(writes)) / took,
+        "requests_per_s": requests / took,
+        "server_cpu_ms_a_request": 1000 * (_cpu_s(server) - cpu_s) / requests,
+        "clients_cpu_ms_a_request": 1000 * (time.process_time() - own_s) / requests,
+        "load_of_the_machine": os.getloadavg()[0],
         "read_p95_ms": 1000 * float(np.percentile(reads, 95)),
         "write_p95_ms": 1000 * float(np.percentile(writes, 95)),
     }
+
+
+def _cpu_s(server: _Server) -> float:
+    times = psutil.Process(server.process.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 async def _client(
