@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from bim.verdict import Reason
+from site_safety.background import Background, Mask, blocked, learnt, ways_seen
 from site_safety.calibration import Calibration
 from site_safety.calibration_map import scaled
 from site_safety.camera_health import CameraHealth, CameraState, Watched, glance, health, seen
@@ -31,11 +32,11 @@ from site_safety.register import CameraLog, HazardRegister
 from site_safety.reports import CameraSign
 from site_safety.rules import Memory, acknowledge, step
 from site_safety.rules_policy import Policy
-from site_safety.rules_scene import Alarm, CameraView, Phase, Scene, StopWish
+from site_safety.rules_scene import Alarm, CameraView, Obstruction, Phase, Scene, StopWish
 from site_safety.streams import Frame
 from site_safety.telemetry import Heard
 from site_safety.tracking import UNSURE, Tracker
-from site_safety.tracks import Kind, Track
+from site_safety.tracks import Box, Kind, Track
 from site_safety.zones import Zone
 
 _LOG = logging.getLogger(__name__)
@@ -74,6 +75,8 @@ class Eye:
     ) -> None:
         self.camera = camera
         self.tracks: tuple[Track, ...] = ()
+        self.blocked: list[str] = []
+        """Ids of the ways in which something stands that was not there at first."""
         self.clips = ClipBuffer()
         self._detector, self._judge, self._calibration = detector, judge, calibration
         self._tracker = Tracker(camera.camera_id)
@@ -82,6 +85,13 @@ class Eye:
         self._watched = Watched()
         self._reference: tuple[float, ...] = ()
         self._frames = 0
+        self._zones: tuple[Zone, ...] = ()
+        self._ways: dict[str, Mask] = {}
+        self._background = Background()
+
+    def take_zones(self, zones: tuple[Zone, ...]) -> None:
+        """The site's zones, before the first frame: in those that must stay free it looks for goods."""
+        self._zones = zones
 
     def look(self, picture: Picture, at: datetime) -> None:
         """Find, follow and judge what a frame shows."""
@@ -90,10 +100,16 @@ class Eye:
         found = self._detector.detect(picture, UNSURE)
         self.tracks = self._tracker.update(found, at, lambda boxes: self._judge.judge(picture, boxes))
         self.clips.keep(picture, [each.xyxy for each in found if each.kind is Kind.PERSON], at)
+        if self._ways:
+            self._look_at_ways(picture, [each.xyxy for each in found])
         self._watched = seen(self._watched, glance(picture, at), self._reference)
         self._frames += 1
         if self._frames == SETTLING_FRAMES and self._watched.newest:
             self._reference = self._watched.newest.edges
+
+    def _look_at_ways(self, picture: Picture, moving: Sequence[Box]) -> None:
+        self.blocked = blocked(self._background, picture, moving, self._ways)
+        self._background = learnt(self._background, picture, moving)
 
     def health(self, started: datetime, now: datetime) -> CameraHealth:
         """Whether it shows what is there now. Pictures of another shape than was calibrated are of another view."""
@@ -108,6 +124,9 @@ class Eye:
         self._misfit = self._calibration is not None and not self._calibration.fits(width, height)
         usable = None if self._calibration is None or self._misfit else scaled(self._calibration, width, height)
         self._tracker = Tracker(self.camera.camera_id, usable, self.camera.storey, first_number=self._frames)
+        storey = self.camera.storey
+        self._ways = ways_seen(self._zones, usable, storey) if usable is not None and storey else {}
+        self._background, self.blocked = Background(), []
 
 
 _MISFIT = Reason(
@@ -145,6 +164,8 @@ class Watch:
         self._zones, self._policy, self._telemetry = zones, policy, telemetry
         self._expects = expects
         self._stopper, self._started = stopper, started
+        for eye in eyes:
+            eye.take_zones(zones)
         self._memory = Memory()
         self._log = CameraLog(folder)
         self._films = _Films(self.register, {eye.camera.camera_id: eye.clips for eye in eyes})
@@ -183,12 +204,18 @@ class Watch:
         return frame
 
     def _scene(self, now: datetime) -> Scene:
-        heard = self._telemetry()
+        heard, cameras = self._telemetry(), tuple(view(eye, self._started, now) for eye in self._eyes)
         return Scene(
             at=now,
             tracks=tuple(track for eye in self._eyes for track in eye.tracks),
             zones=self._zones,
-            cameras=tuple(view(eye, self._started, now) for eye in self._eyes),
+            cameras=cameras,
+            obstructions=tuple(
+                Obstruction(eye.camera.camera_id, way)
+                for eye, camera in zip(self._eyes, cameras, strict=True)
+                for way in eye.blocked
+                if camera.state == CameraState.LIVE
+            ),
             machines=heard.machines(self._expects, self._started),
             cranes=heard.cranes(),
             tags=heard.tags(now),
@@ -291,7 +318,9 @@ def _give_way() -> None:
 
 def scenes_of(frames: Iterable[Frame], eye: Eye, zones: tuple[Zone, ...], start: datetime) -> Iterator[Scene]:
     """The scenes of a recorded film that began at `start`, as a watcher would have judged them."""
+    eye.take_zones(zones)
     for frame in frames:
         at = start + timedelta(seconds=frame.second)
         eye.look(frame.picture, at)
-        yield Scene(at=at, tracks=eye.tracks, zones=zones, cameras=(view(eye, start, at),))
+        goods = tuple(Obstruction(eye.camera.camera_id, way) for way in eye.blocked)
+        yield Scene(at=at, tracks=eye.tracks, zones=zones, cameras=(view(eye, start, at),), obstructions=goods)

@@ -83,12 +83,12 @@ class Film:
 class Site:
     """One camera over a robot's zone, driven by hand at five frames a second."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, zones: tuple[Zone, ...] = (ROOM,)) -> None:
         self.robots, self.detector, self.film = Recorder(), Walkers(), Film()
         self.truth = calibrated_camera()
         setting = Camera("north", "North", "unused", STOREY, guards=("cell-1",))
         eye = Eye(setting, self.detector, NobodyTells(), self.truth)
-        self.watch = Watch([eye], {"north": self.film}, (ROOM,), default_policy(), self.robots, folder, START)
+        self.watch = Watch([eye], {"north": self.film}, zones, default_policy(), self.robots, folder, START)
         self.at, self.rng = START, np.random.default_rng(0)
         self.view = cv2.resize(boxes(1), (1280, 720))
 
