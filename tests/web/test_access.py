@@ -194,6 +194,22 @@ def test_a_token_does_what_its_scopes_say_while_its_owner_may(crowd: Crowd) -> N
     assert nobody("GET", "issues", bearer).status_code == 401
 
 
+def test_a_regulator_pulls_reports_with_a_token_that_may_nothing_else(crowd: Crowd) -> None:
+    about = {"kind": "safety_week", "title_en": "Week 9", "title_zh": "第九周"}
+    pack = {"Content-Type": "application/zip"}
+    filed = crowd.program()("POST", "reports", pack, params=about, content=b"PK a signed pack").json()
+    wanted = {"name": "authority", "scopes": ["read"], "site_id": HERE}
+    token = crowd.as_("regulator")("POST", f"{API}/tokens", json=wanted).json()["token"]
+    bearer, nobody = {"Authorization": f"Bearer {token}"}, crowd.as_("nobody")
+    listed = nobody("GET", "reports", bearer).json()["items"]
+    assert [(each["report_id"], each["sha256"]) for each in listed] == [(filed["report_id"], filed["sha256"])]
+    pulled = nobody("GET", f"reports/{filed['report_id']}/file", bearer)
+    assert (pulled.content, pulled.headers["content-type"]) == (b"PK a signed pack", "application/zip")
+    assert pulled.headers["content-disposition"].startswith("attachment")
+    assert nobody("POST", "reports", bearer | pack, params=about, content=b"PK another").status_code == 403
+    assert nobody("GET", f"{API}/sites/{THERE}/reports", bearer).status_code == 404
+
+
 def test_no_token_releases_a_stop_or_manages(crowd: Crowd) -> None:
     for scope in ("release", "manage"):
         answer = crowd.as_("manager")("POST", f"{API}/tokens", json={"name": "robots", "scopes": [scope]})
