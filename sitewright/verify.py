@@ -19,8 +19,14 @@ def verify(
     from site_safety.verify import verify_pack
     from sitewright import __version__
     from sitewright.cli import _answer, _check_files
+    from sitewright.console import print_values
+    from sitewright.settings import load_settings
 
     _check_files([pack, key], [json])
     found = verify_pack(pack, version=__version__, key=key)
     trust = "your key signed it" if found.trusted else f"compare the thumbprint with the one that {found.site} gave you"
-    _answer({"result": f"nothing was changed; {trust}", **to_json(found)}, json, quiet)
+    values = {"result": f"nothing was changed; {trust}", **to_json(found)}
+    _answer(values, json, quiet=True)
+    if not quiet:
+        language = load_settings().language
+        print_values({**values, "notes": "\n".join(note[language] for note in values["notes"])})
