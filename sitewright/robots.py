@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -172,13 +172,25 @@ async def _adapters(data: Path, fleet: "Fleet", record: bool) -> "AsyncIterator[
         robots: dict[str, Robot] = {}
         for profile in fleet.robots:
             connection = (fleet.connections or {}).get(profile.robot_id, {})
-            robot = _adapter(profile, dict(connection), data / "robots" / profile.robot_id, link)
+            robot = _reached(profile, connection, data / "robots" / profile.robot_id, link)
             if hasattr(robot, "__aenter__"):
                 robot = await stack.enter_async_context(robot)
             robots[profile.robot_id] = robot
         if link:
             link.start()
         yield robots
+
+
+def _reached(profile: "Profile", connection: Mapping[str, Any], folder: Path, link: Any) -> Any:
+    """The adapter of a robot. Raises BadInput where its line does not say how to reach it."""
+    try:
+        return _adapter(profile, {**connection}, folder, link)
+    except (KeyError, TypeError, OSError) as error:
+        raise BadInput(
+            f"the connection of {profile.robot_id} cannot be used ({error})",
+            f"what docs/guide/adapters.md names for {profile.adapter}",
+            "correct its line in the fleet file",
+        ) from None
 
 
 def _adapter(profile: "Profile", connection: dict[str, Any], folder: Path, link: Any) -> Any:
@@ -195,7 +207,7 @@ def _adapter(profile: "Profile", connection: dict[str, Any], folder: Path, link:
             from robots.vda5050 import Broker, vehicle_robot
             from robots.vda5050_messages import Vehicle
 
-            broker = Broker(**_with_secret(connection.pop("broker"), "password"))
+            broker = Broker(**_with_secret({**connection.pop("broker")}, "password"))
             return vehicle_robot(profile, Vehicle(**connection), broker, folder)
         case "octoprint":
             from robots.printer import PrintServer, printer_robot
