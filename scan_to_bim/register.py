@@ -15,6 +15,7 @@ from bim.frames import FloatArray, invert, is_rigid, rigid, rotation_vector, tra
 from bim.mesh import Mesh
 from scan_to_bim.register_choice import (
     LEAST_MARGIN,
+    LEVEL_STEP_M,
     Place,
     confidence_of,
     displacement,
@@ -25,7 +26,7 @@ from scan_to_bim.register_choice import (
     plane_weights,
 )
 from scan_to_bim.register_facets import Facets, thin
-from scan_to_bim.register_fit import Fit, fit, settle
+from scan_to_bim.register_fit import NARROWEST_M, Fit, fit, plumbed, settle
 from scan_to_bim.register_planes import Planes, match, planes_of, spread
 from scan_to_bim.register_search import Plan, axes, headings, heights, upright
 from scan_to_bim.result import Candidate, PoseUncertainty, Registration
@@ -275,7 +276,7 @@ def _decide(scene: Scene, places: Sequence[Place], method: str) -> Registration:
             candidates,
         )
     pivot = transform(best.T, scene.anchors).mean(axis=0)
-    result, rival = _levelled(scene, fit(scene.near, scene.every, best.T, pivot), pivot)
+    result, rival = _levelled(scene, _plumb(scene, fit(scene.near, scene.every, best.T, pivot), pivot), pivot)
     if rival > MOST_RIVAL:
         raise NoConfidentPlace(
             f"the scan fits two heights a few centimetres apart, the other {rival:.0%} as well",
@@ -284,6 +285,15 @@ def _decide(scene: Scene, places: Sequence[Place], method: str) -> Registration:
             candidates,
         )
     return _registration(scene, result, pivot, method, least, candidates)
+
+
+def _plumb(scene: Scene, found: Fit, pivot: FloatArray) -> Fit:
+    """The fit, or where its uprights lean one that starts plumb, at the height at which most levels agree then."""
+    T = plumbed(scene.near, scene.every, found, pivot)
+    if T is None:
+        return found
+    up_m, _ = level_modes(scene.near, scene.facets, T)
+    return fit(scene.near, scene.every, _shift(np.array([0.0, 0.0, up_m])) @ T, pivot, NARROWEST_M, 0.5 * LEVEL_STEP_M)
 
 
 def _levelled(scene: Scene, found: Fit, pivot: FloatArray) -> tuple[Fit, float]:

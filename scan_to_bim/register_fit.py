@@ -31,6 +31,10 @@ SMALL_FACE = 300.0
 FIRST_SCATTER_M = 0.02
 """Trust in the faces' agreement begins loose: a floor that a tilted start puts 7 mm off must not be cast out."""
 MOST_STEPS, SMALLEST_STEP = 40, 1e-6
+UPRIGHT_SIN = 0.1
+PLUMB_STEPS = 4
+OUT_OF_PLUMB = 16.0
+"""Chi-squared of two angles from which uprights contradict the floors: by chance once in three thousand times."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,19 @@ def settle(planes: Planes, facets: Facets, T: FloatArray, reaches_m: Sequence[fl
     return T
 
 
-def fit(planes: Planes, facets: Facets, T: FloatArray, pivot_m: FloatArray) -> Fit:
-    """The best T near a start that is right to a few centimetres. `pivot_m` (3,) is in the planes' frame."""
-    width, doubt = WIDEST_M, FIRST_SCATTER_M
+def fit(
+    planes: Planes,
+    facets: Facets,
+    T: FloatArray,
+    pivot_m: FloatArray,
+    width_m: float = WIDEST_M,
+    doubt_m: float = FIRST_SCATTER_M,
+) -> Fit:
+    """The best T near a start that is right to a few centimetres. `pivot_m` (3,) is in the planes' frame.
+
+    Points are matched within `width_m` at first, and faces are taken to scatter by `doubt_m` at first.
+    """
+    width, doubt = width_m, doubt_m
     for _ in range(MOST_STEPS):
         triangle, distance = match(planes, facets, T, width)
         weight, noise = _random_effects(planes, triangle, distance, width, doubt)
@@ -67,6 +81,29 @@ def fit(planes: Planes, facets: Facets, T: FloatArray, pivot_m: FloatArray) -> F
     used = weight > 0
     rmse = float(np.sqrt(np.mean(distance[used] ** 2))) if used.any() else float("inf")
     return Fit(T, covariance, rmse, int(used.sum()))
+
+
+def plumbed(planes: Planes, facets: Facets, found: Fit, pivot_m: FloatArray) -> FloatArray | None:
+    """T (4, 4) as plumb as walls and columns say, None where it is so already.
+
+    Two slabs of one level, of which one is cast and the other still bare ground a little lower, lie on a tilted plane:
+    a fit that believes it leans. Upright faces are many, and each says what plumb is.
+    """
+    T, covariance = _upright_step(planes, facets, found.T, pivot_m)
+    turn = (T @ np.linalg.inv(found.T))[[2, 0], [1, 2]]  # radians about x and y
+    if turn @ np.linalg.solve(covariance[:2, :2], turn) < OUT_OF_PLUMB:
+        return None
+    for _ in range(PLUMB_STEPS):
+        T, _ = _upright_step(planes, facets, T, pivot_m)
+    return T
+
+
+def _upright_step(planes: Planes, facets: Facets, T: FloatArray, pivot_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """T (4, 4) after a step by upright faces alone, and its covariance (6, 6)."""
+    triangle, distance = match(planes, facets, T, NARROWEST_M)
+    weight, _ = _random_effects(planes, triangle, distance, NARROWEST_M, LEAST_SCATTER_M)
+    upright = np.where(np.abs(planes.plane[triangle, 2]) < UPRIGHT_SIN, weight, 0.0)
+    return _step(planes, facets, T, triangle, distance, upright, pivot_m, PRIOR)[:2]
 
 
 def _random_effects(

@@ -228,6 +228,20 @@ def test_a_scan_from_any_frame_is_placed_to_millimetres_with_an_honest_error(
     assert found.confidence > 0.99
 
 
+def test_a_slab_beside_bare_ground_a_little_lower_does_not_tilt_the_pose() -> None:
+    far = [(kind, corners + np.array([14.0, 1.0, 0.0])) for kind, corners in ODD[:-1]]
+    model = building(*ODD, *far)
+    truths = [BUILT] * len(model.elements)
+    truths[len(ODD)] = ABSENT  # the floor of the far room: the ground lies 20 mm below it
+    stands = stand(model, truths)
+    stations = [*INSIDE, (5.0, 1.0, 1.5), (17.0, 3.0, 1.6), (15.2, 4.0, 1.6), (10.5, 2.0, 1.6)]
+    T_scan_site = rigid(np.array([0.0, 0.0, 0.4]), np.array([3.0, 1.0, 0.5]))
+    survey = scanned(stands + terrain(stands, 0.0), stations, T_scan_site)
+    found = register(scene_of(model.mesh, survey, facets_of(survey)))
+    error_m = np.linalg.norm(transform(found.T_site_scan @ T_scan_site, np.array(stations)) - stations, axis=1).max()
+    assert error_m < 0.003
+
+
 def test_a_room_that_looks_the_same_turned_round_is_refused() -> None:
     model = building(*ROOM)
     survey = scanned(stand(model, [BUILT] * 5), [(3.0, 2.0, 1.6)], rigid(np.array([0, 0, 1.0]), np.ones(3)))
