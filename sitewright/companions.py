@@ -54,13 +54,15 @@ class Desk:
 def companions(desk: Desk) -> Iterator[None]:
     """Work beside the server until the block ends; nothing that was started outlives it."""
     ended = threading.Event()
-    thread = threading.Thread(target=_robots_at_work, args=(desk, ended))
-    thread.start()
+    threads = [threading.Thread(target=work, args=(desk, ended)) for work in (_robots_at_work, _cameras_at_work)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def _robots_at_work(desk: Desk, ended: threading.Event) -> None:
@@ -89,6 +91,20 @@ def _robots_at_work(desk: Desk, ended: threading.Event) -> None:
     known = ["--tasks", tasks, "--verdicts", verdicts, "--permit", "drilling"]
     work = ["robots", "--data", desk.folder / "robots", "--fleet", fleet, *known, *at_server, "--quiet"]
     _run(work, {"SITEWRIGHT_TOKEN": desk.token}, ended)
+
+
+def _cameras_at_work(desk: Desk, ended: threading.Event) -> None:
+    from site_safety.records import from_json
+    from site_safety.zones import Zone
+    from sitewright.demo_cameras import CAMERA, NAME, cameras_at_work
+    from sitewright.watch_link import WatchLink
+    from web.demo_site import ZONES
+
+    zones = tuple(
+        from_json(Zone, {"zone_id": ref, **body, "storey": body["storey"] or None}) for ref, body in ZONES.items()
+    )
+    link = WatchLink(desk.address, desk.site_id, desk.token, {CAMERA: NAME})
+    cameras_at_work(desk.folder / "watch", link, zones, ended)
 
 
 def _fetched(desk: Desk, target: Path, ended: threading.Event) -> bool:

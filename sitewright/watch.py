@@ -6,6 +6,7 @@ Here the cameras meet the robots: site_safety says who must stop, robots/stop_ch
 import contextlib
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -62,8 +63,8 @@ def watch(
     from site_safety.streams import Stream, new_signal
     from site_safety.watch import Watch
 
-    if (server is None) != (site_id is None):
-        raise BadInput("a server without a site", f"--server, --site and {TOKEN}", "give all three")
+    if (server is None) != (site_id is None) or (server and not os.environ.get(TOKEN)):
+        raise BadInput("a server without a site or a token", f"--server, --site and {TOKEN}", "give all three")
     site = read_cameras(cameras)
     if stop_key is None and any(each.guards for each in site.camera):
         print("sitewright: cameras guard robot zones, but no robot is stopped: give --stop-key", file=sys.stderr)
@@ -166,7 +167,7 @@ def _told_to(server: str | None, site: str | None, cameras: Sequence["Camera"]) 
             acknowledged = answer["acknowledged_at"] and datetime.fromisoformat(answer["acknowledged_at"])
             watcher.heard(answer["hazard_id"], acknowledged_at=acknowledged, closed=answer["state"] == "closed")
 
-    with WatchLink(server, site, {each.camera_id: each.name for each in cameras}) as link:
+    with WatchLink(server, site, os.environ[TOKEN], {each.camera_id: each.name for each in cameras}) as link:
         yield tell
 
 

@@ -5,7 +5,6 @@ and sent when the server is there; at each start all that is open is told again.
 """
 
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -15,11 +14,9 @@ from typing import Any
 
 import httpx
 
-from bim.errors import BadInput
 from site_safety.camera_health import CameraHealth
 from site_safety.hazards import Hazard
 from site_safety.records import iso, to_json
-from sitewright.settings import TOKEN
 
 SEND_EVERY_S = 0.2
 RETRY_S = 2.0
@@ -34,14 +31,12 @@ _LOG = logging.getLogger(__name__)
 class WatchLink:
     """One watcher's link to one site of a server. Use as a context manager."""
 
-    def __init__(self, server: str, site: str, names: dict[str, str]) -> None:
-        """`names` are those of the cameras, by id. Raises BadInput without a token in the environment."""
-        if not os.environ.get(TOKEN):
-            raise BadInput("a server without a token", f"one in {TOKEN}", "make one in the app under Settings")
+    def __init__(self, server: str, site: str, token: str, names: dict[str, str]) -> None:
+        """`names` are those of the cameras, by id."""
         self._names = names
         self._client = httpx.Client(
             base_url=f"{server.rstrip('/')}/api/v1/sites/{site}/",
-            headers={"Authorization": f"Bearer {os.environ[TOKEN]}"},
+            headers={"Authorization": f"Bearer {token}"},
             timeout=TIMEOUT_S,
         )
         self._hazards: dict[str, Hazard] = {}

@@ -1,5 +1,6 @@
 """The watcher tells a real server; what people do there reaches the watcher."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,12 +63,12 @@ def test_what_was_closed_in_the_app_is_a_new_hazard_when_it_is_seen_again(
 ) -> None:
     register = HazardRegister(tmp_path)
     first = register.register(BLIND, NOW, "watch")
-    with WatchLink(server.address, site, {}) as link:
+    with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}) as link:
         link.tell(register.hazards.values(), (), NOW)
     server.client.post(f"/sites/{site}/hazards/{first.hazard_id}/deeds", json={"deed": "review", "review": "false"})
     again = register.register(BLIND, datetime.now(UTC), "watch")
     assert again.hazard_id == first.hazard_id
-    with WatchLink(server.address, site, {}) as link:
+    with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}) as link:
         link.tell(register.hazards.values(), (), NOW)
     (answer,) = link.answers()
     assert answer["state"] == "closed"
@@ -78,10 +79,10 @@ def test_what_was_closed_in_the_app_is_a_new_hazard_when_it_is_seen_again(
 def test_what_no_server_takes_is_told_when_one_does(server: Running, site: str, tmp_path: Path) -> None:
     register = HazardRegister(tmp_path)
     register.register(BLIND, NOW, "watch")
-    with WatchLink("http://127.0.0.1:9", site, {}) as away:
+    with WatchLink("http://127.0.0.1:9", site, os.environ["SITEWRIGHT_TOKEN"], {}) as away:
         away.tell(register.hazards.values(), (), NOW)
     assert away.answers() == []
-    with WatchLink(server.address, site, {}) as link:
+    with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}) as link:
         link.tell(HazardRegister(tmp_path).hazards.values(), (), NOW)
     assert [each["rule"] for each in hazards(server, site)] == ["camera_blind"]
 
