@@ -137,7 +137,7 @@ def _told(
         visits=tuple(sorted(visits, key=lambda visit: (visit.start_s, visit.job_id))),
         waiting=(*impossible, *left),
         cost=int(cost[COST]),
-        bound=None if left else min(bound, int(cost[COST])),
+        bound=None if left else bound,
         finish_s=int(cost[FINISH]),
         travel_s=int(rows[done, DRIVE].sum()),
         late_s=int(np.maximum(0, rows[done, END] - a.due[done]).sum()),

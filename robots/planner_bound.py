@@ -5,6 +5,9 @@ together as a forest that grows from the robots; its minimum, sharpened by Held 
 most what is driven. Work and finish: the cheapest fractional assignment of jobs to robots such that each robot works,
 drives and charges no longer than to the finish, which no chain of predecessors undercuts. Lateness: every job at its
 earliest. It holds for plans that leave nothing out.
+
+The programme's prices of each robot's time and charge bound a second time (Lagrange): with them a second of driving
+costs what it delays too, and the forest is that of priced ways. The better of the two is told.
 """
 
 from dataclasses import dataclass
@@ -37,8 +40,10 @@ def lower_bound(a: Arrays) -> LowerBound:
     least = np.where(a.work >= 0, a.work, NEVER).min(axis=0)
     ends = _earliest_ends(a, least)
     late = int((a.late * np.maximum(0, ends - a.due)).sum())
-    cost, finish_s = _work_and_finish(a, int(ends.max()))
-    return LowerBound(cost + int(a.weights[0]) * travel_bound(a) + late, finish_s)
+    chain = int(ends.max())
+    cost, finish_s, prices = _work_and_finish(a, chain)
+    apart = cost + int(a.weights[0]) * travel_bound(a)
+    return LowerBound(max(apart, _priced(a, chain, *prices)) + late, finish_s)
 
 
 def _earliest_ends(a: Arrays, least: Ints) -> Ints:
@@ -61,7 +66,8 @@ def _earliest_ends(a: Arrays, least: Ints) -> Ints:
 
 def travel_bound(a: Arrays) -> int:
     """Seconds that are driven at least: the minimum forest over jobs that no two robots' skills tie together."""
-    return sum(_forest(a, robots, jobs) for robots, jobs in _components(a))
+    even = np.ones(len(a.work))
+    return sum(int(np.ceil(_forest(a, robots, jobs, even) - 1e-6)) for robots, jobs in _components(a))
 
 
 def _components(a: Arrays) -> list[tuple[Ints, Ints]]:
@@ -80,20 +86,18 @@ def _components(a: Arrays) -> list[tuple[Ints, Ints]]:
     return found
 
 
-def _forest(a: Arrays, robots: Ints, jobs: Ints) -> int:
-    """Node 0 stands for all robots; every job hangs on it or on another job."""
-    legs = a.leg[np.unique(a.group[robots])].min(axis=0)
-    between = legs[np.ix_(jobs, jobs)]
+def _forest(a: Arrays, robots: Ints, jobs: Ints, price: Floats) -> float:
+    """Node 0 stands for all robots; every job hangs on it or on another job. `price` (R,): of a second of driving."""
     nodes = len(jobs) + 1
     way = np.full((nodes, nodes), float(NEVER))
-    way[1:, 1:] = np.minimum(between, between.T)
-    way[0, 1:] = way[1:, 0] = _from_robots(a, robots, jobs)
-    return int(np.ceil(_sharpened(way, STEPS) - 1e-6))
-
-
-def _from_robots(a: Arrays, robots: Ints, jobs: Ints) -> Floats:
-    starts: Floats = a.leg[a.group[robots], a.work.shape[1] + robots][:, jobs].min(axis=0).astype(np.float64)
-    return starts
+    for r in robots:
+        own = np.flatnonzero(a.work[r, jobs] >= 0)
+        leg = price[r] * a.leg[a.group[r]][np.ix_(jobs[own], jobs[own])]
+        between = np.ix_(own + 1, own + 1)
+        way[between] = np.minimum(way[between], np.minimum(leg, leg.T))
+        first = price[r] * a.leg[a.group[r], a.work.shape[1] + r, jobs[own]]
+        way[0, own + 1] = way[own + 1, 0] = np.minimum(way[0, own + 1], first)
+    return float(_sharpened(way, STEPS))
 
 
 @njit(cache=True)
@@ -142,10 +146,11 @@ def _spanning(way, price):  # type: ignore[no-untyped-def]
 # --- Work and finish --------------------------------------------------------------------------------------------------
 
 
-def _work_and_finish(a: Arrays, chain: int) -> tuple[int, int]:
+def _work_and_finish(a: Arrays, chain: int) -> tuple[int, int, tuple[Floats, Floats]]:
     """The least cost of work and of a finish T by a fractional assignment: a robot works, drives at least the shortest
     way to each of its jobs, and charges what its battery lacks for that. T is at least `chain`, so that a robot that is
-    free later, and may do nothing, counts as free by then."""
+    free later, and may do nothing, counts as free by then. And its prices, each (R,): of a robot's second
+    and of a whole charge of its battery."""
     robots, jobs = a.work.shape
     r, j = np.nonzero(a.work >= 0)
     way = _shortest_ways(a)[r, j]
@@ -169,7 +174,28 @@ def _work_and_finish(a: Arrays, chain: int) -> tuple[int, int]:
     cost = np.concatenate([a.weights[0] * a.work[r, j], np.zeros(robots), [a.weights[1]]])
     least = [(0, None)] * (columns - 1) + [(chain, None)]
     found = linprog(cost, A_ub=limits, b_ub=most, A_eq=whole, b_eq=np.ones(jobs), bounds=least, method="highs")
-    return (int(np.ceil(found.fun - 1e-3)), int(found.x[-1])) if found.success else (0, chain)
+    if not found.success:
+        return 0, chain, (np.zeros(robots), np.zeros(robots))
+    prices = -found.ineqlin.marginals
+    return int(np.ceil(found.fun - 1e-3)), int(found.x[-1]), (prices[:robots], prices[robots:])
+
+
+def _priced(a: Arrays, chain: int, time: Floats, charge: Floats) -> int:
+    """What no plan undercuts when robots are free to work beyond the finish and below their reserve, at these prices.
+
+    It holds for all prices that are not below zero, where those of time are together at most what the finish costs, and
+    a second on the dock is not worth more charge than it costs time.
+    """
+    busy, finish = (float(weight) for weight in a.weights[:2])
+    time = np.maximum(time, 0.0)
+    time *= min(1.0, finish / max(float(time.sum()), 1e-9))
+    charge = np.clip(charge, 0.0, time * FULL / a.refill)
+    working, driving = (busy + time + charge * drain / FULL for drain in (a.labour, a.drive))
+    work = np.where(a.work >= 0, working[:, None] * a.work, np.inf).min(axis=0).sum()
+    ways = sum(_forest(a, robots, jobs, driving) for robots, jobs in _components(a))
+    held = (finish - time.sum()) * chain + (time * np.minimum(a.free, chain)).sum()
+    had = (charge * (a.charge - a.reserve) / FULL).sum()
+    return int(np.ceil(work + ways + held - had - 1e-3))
 
 
 def _shortest_ways(a: Arrays) -> Ints:

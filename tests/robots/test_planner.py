@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from bim.errors import BadInput
 from robots.planner import Effort, plan
+from robots.planner_arrays import arrays_of
+from robots.planner_bound import lower_bound
 from robots.planner_problem import Bound, Job, Machine, Problem, Weights
 from tests.robots.plan_checker import broken_rules
 
@@ -101,6 +103,14 @@ def test_a_proven_plan_costs_what_trying_everything_finds(problem: Problem) -> N
     found = plan(problem, effort=PROVEN)
     if found.bound is not None:
         assert found.cost == found.bound == cheapest(problem, {visit.job_id for visit in found.visits})
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(problems(jobs=5, robots=2))
+def test_no_plan_undercuts_the_bound(problem: Problem) -> None:
+    found = plan(problem, effort=PROVEN)
+    if problem.jobs and not found.waiting:
+        assert lower_bound(arrays_of(problem)).cost <= found.cost
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
