@@ -22,6 +22,8 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 TABLET, PHONE = {"width": 1180, "height": 820}, {"width": 390, "height": 844}
 SITE = "/api/v1/sites/demo"
+ROBOT = {"robot_id": "r1", "name": "Layout 1", "kind": "layout", "mode": "busy", "position_m": [4, 3, 3.2],
+         "heading_rad": 0.6, "storey": "01 First floor", "battery": 0.64}  # fmt: skip
 
 
 @dataclass
@@ -105,8 +107,7 @@ def new_site(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def report(site: Site) -> None:
     """What robots and cameras say."""
     now = datetime.now(UTC).isoformat()
-    robot = {"robot_id": "r1", "name": "Layout 1", "kind": "layout", "mode": "busy", "position_m": [4, 3, 3.2],
-             "heading_rad": 0.6, "storey": "01 First floor", "battery": 0.64, "at": now}  # fmt: skip
+    robot = ROBOT | {"at": now}
     task = {"task_id": "t1", "kind": "layout", "state": "proposed", "title": {"en": "Mark the walls", "zh": "放样墙体"}}
     camera = {"camera_id": "c1", "name": "Gate", "state": "stale", "frame_age_s": 9.0, "at": now}
     with site.program() as program:

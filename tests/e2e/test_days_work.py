@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from sitewright.watch import calibration_of
-from tests.e2e.conftest import SITE, Site, Watched
+from tests.e2e.conftest import ROBOT, SITE, Site, Watched
 from tests.web import test_camera_calibration as gate_camera
 
 CALLED = """(() => {
@@ -265,9 +265,14 @@ def test_a_stop_says_who_stands_and_is_released_by_two_presses(open_app: Callabl
     page.get_by_role("button", name="STOP robots").click()
     page.get_by_role("button", name="STOP NOW").click()
     held = page.get_by_role("region", name="A stop holds")
-    expect(held).to_contain_text("no robot has confirmed yet")
+    expect(held).to_contain_text("1 robot has not confirmed")
+    expect(held).to_contain_text("not confirmed: go and look")
     stop = site.get("/stop?active=true")["items"][0]
     assert stop["scope"] == "site"
+    with site.program() as program:
+        standing = ROBOT | {"mode": "stopped", "stop_confirmed": True, "at": datetime.now(UTC).isoformat()}
+        program.post(f"{SITE}/robots/states", json=[standing]).raise_for_status()
+    expect(held).to_contain_text("all confirmed: they stand", timeout=10_000)
     held.get_by_role("button", name="Release this stop").click()
     assert site.get("/stop?active=true")["items"] != []
     held.get_by_role("button", name="Yes, release").click()

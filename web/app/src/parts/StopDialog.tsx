@@ -17,7 +17,7 @@ export default function StopDialog({ close }: { close: () => void }) {
   const path = useSitePath()
   const { reachable } = useConnection()
   const [where, setWhere] = useState('site:')
-  const robots = api.useQuery('get', '/api/v1/sites/{site_id}/robots', { params: { path } })
+  const robots = api.useQuery('get', '/api/v1/sites/{site_id}/robots', { params: { path } }, { refetchInterval: 1500 })
   const zones = api.useQuery('get', '/api/v1/sites/{site_id}/zones', { params: { path } })
   const stops = api.useQuery('get', '/api/v1/sites/{site_id}/stop', { params: { path } }, { refetchInterval: 1500 })
   const ask = api.useMutation('post', '/api/v1/sites/{site_id}/stop', { onSettled: () => queries.invalidateQueries() })

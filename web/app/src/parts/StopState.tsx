@@ -12,13 +12,15 @@ import { Mark } from './Mark'
 export function StopState({ stop, robots }: { stop: Schemas['StopOut']; robots: readonly Schemas['RobotState'][] }) {
   const { t } = useTranslation()
   const names = new Map(robots.map((robot) => [robot.robot_id, robot.name]))
-  const confirmations = Object.entries(stop.confirmations ?? {})
+  const confirmations = Object.entries(confirmed(stop, robots))
   const missing = confirmations.filter(([, at]) => !at).length
+  // As long as nobody has said so, nobody stands.
+  const open = missing > 0 || confirmations.length === 0
   return (
     <section className="panel" aria-label={t('stop.holds')}>
       <header>
         <h3>{said(stop.reason)}</h3>
-        <Mark look={{ mark: missing ? '!' : '✓', tone: missing || stop.escalated ? 'stop' : 'good' }}>
+        <Mark look={{ mark: open ? '!' : '✓', tone: open || stop.escalated ? 'stop' : 'good' }}>
           {confirmations.length === 0
             ? t('stop.nobody_yet')
             : missing
@@ -41,6 +43,14 @@ export function StopState({ stop, robots }: { stop: Schemas['StopOut']; robots: 
       <Release stop={stop} />
     </section>
   )
+}
+
+/** Since when each robot stands: as the orchestrator tells of this stop, or as the robot itself says after it. */
+function confirmed(stop: Schemas['StopOut'], robots: readonly Schemas['RobotState'][]): Record<string, string | null> {
+  const meant = stop.scope === 'site' ? robots : robots.filter(({ robot_id }) => stop.scope === 'robot' && robot_id === stop.ref)
+  const own = meant.map(({ robot_id, stop_confirmed, at }) => [robot_id, stop_confirmed && Date.parse(at) >= Date.parse(stop.requested_at) ? at : null])
+  const told = Object.entries(stop.confirmations ?? {}).filter(([, at]) => at)
+  return { ...stop.confirmations, ...Object.fromEntries(own), ...Object.fromEntries(told) } as Record<string, string | null>
 }
 
 /** Two presses: nothing moves again by a slip of the glove. */
