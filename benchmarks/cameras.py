@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from bim.errors import BadInput
 from bim.frames import invert, rotation_vector
+from robots.robot import LinkLost
 from robots.stop import Scope
 from robots.stop_channel import STOP_KEY, StopSender, listen, make_keys
 from site_safety.calibration import Calibration, Mark, calibrate
@@ -252,16 +253,18 @@ def _noisy(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 class _Sender:
-    """Stops over the loopback, as `sitewright watch` sends them."""
+    """Stops over the loopback, as `sitewright watch` sends them: what nobody took is sent again at the next tick."""
 
     def __init__(self, sender: StopSender) -> None:
         self._sender = sender
 
     def stop(self, wish: StopWish, alarm: Alarm) -> None:
-        self._sender.stop(alarm.key, Scope(wish.scope), wish.ref, alarm.text)
+        with suppress(LinkLost):
+            self._sender.stop(alarm.key, Scope(wish.scope), wish.ref, alarm.text)
 
     def people(self, watched: Sequence[str], occupied: Sequence[str]) -> None:
-        self._sender.people(list(watched), list(occupied))
+        with suppress(LinkLost):
+            self._sender.people(list(watched), list(occupied))
 
 
 @contextmanager
