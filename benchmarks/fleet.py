@@ -330,7 +330,8 @@ async def _shift(folder: Path, count: int, hours: float) -> dict[str, Any]:
         await orchestrator.submit(spec, WHY, "bench")
     jobs += [asyncio.create_task(_dropping(robot, random.Random(rng.random()))) for robot in robots.values()]  # noqa: S311
     tasks = orchestrator.dispatcher.tasks
-    loop, end_s = asyncio.get_running_loop(), 3600.0 * hours
+    # What is in hand when the shift ends is finished.
+    loop, end_s = asyncio.get_running_loop(), 1.5 * 3600.0 * hours
     while loop.time() < end_s and any(task.state is not TaskState.DONE for task in tasks.values()):
         await asyncio.sleep(10.0)
     finished_s = loop.time()
@@ -339,10 +340,11 @@ async def _shift(folder: Path, count: int, hours: float) -> dict[str, Any]:
         job.cancel()
     for found in await asyncio.gather(*jobs, return_exceptions=True):
         drops += found if isinstance(found, int) else 0
-    targets = [(spec.task_id, target) for spec in specs for target in range(len(spec.targets))]
+    done = [spec for spec in specs if tasks[spec.task_id].state is TaskState.DONE]
+    targets = [(spec.task_id, target) for spec in done for target in range(len(spec.targets))]
     return {
         "tasks": len(specs),
-        "done": sum(task.state is TaskState.DONE for task in tasks.values()),
+        "done": len(done),
         "finished_h": finished_s / 3600,
         "link_drops": drops,
         "lost": sum(target not in did for target in targets),
