@@ -31,8 +31,10 @@ class Limiter:
         return 0.0 if allowed else (1.0 - left) / self.rate
 
 
-READS_AT_ONCE, WRITES_AT_ONCE = 3, 8
+READS_AT_ONCE, WRITES_AT_ONCE = 12, 8
 """Together fewer than there are threads and connections: a transaction that began always finds both to end."""
+READS_BESIDE = 4
+"""With the database in this very process, where more at once only get in each other's and the writer's way."""
 
 
 class Turns:
@@ -41,5 +43,5 @@ class Turns:
     """
 
     def __init__(self, *, one_writer: bool) -> None:
-        self.reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.reads = asyncio.Semaphore(READS_BESIDE if one_writer else READS_AT_ONCE)
         self.writes = asyncio.Semaphore(1 if one_writer else WRITES_AT_ONCE)
