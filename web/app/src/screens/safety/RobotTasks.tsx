@@ -32,12 +32,13 @@ const GROUPS = [
   { title: 'safety.over', states: ['failed', 'quarantined', 'done', 'cancelled'] },
 ] as const satisfies readonly { title: string; states: readonly Task['state'][] }[]
 const FEW = 8
+const MOST = 1000
 
 /** What robots are to do: proposed from the model, approved by a person. */
 export function RobotTasks() {
   const { t } = useTranslation()
   const path = useSitePath()
-  const tasks = api.useQuery('get', '/api/v1/sites/{site_id}/robot-tasks', { params: { path } }, { refetchInterval: 5000 })
+  const tasks = api.useQuery('get', '/api/v1/sites/{site_id}/robot-tasks', { params: { path, query: { limit: MOST } } }, { refetchInterval: 5000 })
   return (
     <Answer of={tasks}>
       {({ items }) =>
