@@ -96,18 +96,19 @@ class _Cameras:
 
 
 @contextmanager
-def _sent(films: Mapping[str, Sequence[Picture]], size: tuple[int, int]) -> Iterator[_Cameras]:
-    """Each film as a camera of its own."""
+def _sent(films: dict[str, Sequence[Picture]], size: tuple[int, int]) -> Iterator[_Cameras]:
+    """Each film as a camera of its own. Empties `films`: pictures that are kept would be counted as memory."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, film in films.items():
+        names = list(films)
+        for name in names:
             (Path(folder) / name).mkdir()
-            for i, picture in enumerate(film):
+            for i, picture in enumerate(films.pop(name)):
                 cv2.imwrite(f"{folder}/{name}/{i:05d}.jpg", cv2.resize(picture, size), [cv2.IMWRITE_JPEG_QUALITY, 95])
         program = Path(__file__).parent / "camera_server.py"
         command = [SYSTEM_PYTHON, str(program), folder, str(int(FPS))]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as server:  # noqa: S603
             try:
-                yield _Cameras(list(films), server)
+                yield _Cameras(names, server)
             finally:
                 server.kill()
 
@@ -212,7 +213,7 @@ def person_to_stop(empty: Picture, person: Picture) -> dict[str, float]:
     """
     rng, places = np.random.default_rng(5), {f"c{i}": 1000.0 * i for i in range(6)}
     film = [empty] * EMPTY_FRAMES + [person] * PERSON_FRAMES
-    films = {name: [_noisy(picture, rng) for picture in film] for name in places}
+    films: dict[str, Sequence[Picture]] = {name: [_noisy(picture, rng) for picture in film] for name in places}
     with tempfile.TemporaryDirectory() as keys, ExitStack() as stack:
         port, taken = stack.enter_context(_listening(Path(keys)))
         cameras = stack.enter_context(_sent(films, (1280, 720)))
