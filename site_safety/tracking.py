@@ -72,7 +72,7 @@ class Tracker:
         self._last: datetime | None = None
         self._numbers = first_number
 
-    def update(self, detections: Sequence[Detection], at: datetime, judge: Judge) -> tuple[Track, ...]:
+    def update(self, detections: Sequence[Detection], at: datetime) -> tuple[Track, ...]:
         """The confirmed tracks that this frame shows, given its detections and its time (aware UTC)."""
         gap_s = (at - self._last).total_seconds() if self._last else 0.0
         if not 0.0 <= gap_s <= LARGEST_GAP_S:
@@ -82,9 +82,18 @@ class Tracker:
             _predict(each, gap_s)
         self._associate(detections, at)
         self._followed = [each for each in self._followed if _lives(each, at)]
-        shown = [each for each in self._followed if each.confirmed and each.seen == at]
-        self._look_at_equipment(shown, at, judge)
-        return tuple(self._track(each, at) for each in shown)
+        return tuple(self._track(each, at) for each in self._shown(at))
+
+    def look_at_equipment(self, judge: Judge) -> None:
+        """Have the newest frame's people judged whose turn it is; the next update's tracks tell it."""
+        at = self._last
+        due = [each for each in self._shown(at) if each.kind is Kind.PERSON and _due(each, at)] if at else []
+        for each, equipment in zip(due, judge([each.box for each in due]) if due else (), strict=True):
+            each.worn.append(equipment)
+            each.judged = at
+
+    def _shown(self, at: datetime) -> list[_Followed]:
+        return [each for each in self._followed if each.confirmed and each.seen == at]
 
     def _associate(self, detections: Sequence[Detection], at: datetime) -> None:
         sure = [each for each in detections if each.score >= SURE]
@@ -103,12 +112,6 @@ class Tracker:
         spread[[2, 6]] = 0.1, 0.1
         number = self._numbers
         return _Followed(number, detection.kind, mean, np.diag(spread**2), at, at, detection.xyxy, detection.score)
-
-    def _look_at_equipment(self, shown: Sequence[_Followed], at: datetime, judge: Judge) -> None:
-        due = [each for each in shown if each.kind is Kind.PERSON and _due(each, at)]
-        for each, equipment in zip(due, judge([each.box for each in due]) if due else (), strict=True):
-            each.worn.append(equipment)
-            each.judged = at
 
     def _track(self, each: _Followed, at: datetime) -> Track:
         place = self._calibration.standing(each.box, self._storey) if self._calibration and self._storey else None

@@ -23,7 +23,7 @@ from site_safety.calibration_map import scaled
 from site_safety.camera_health import CameraHealth, CameraState, Watched, glance, health, seen
 from site_safety.cameras import Camera
 from site_safety.clips import AFTER_S, SUFFIX, ClipBuffer, Kept, write_clip
-from site_safety.detector import Detector
+from site_safety.detector import Detection, Detector
 from site_safety.detector_models import Picture
 from site_safety.equipment import EquipmentJudge
 from site_safety.faces import FaceFinder
@@ -88,24 +88,33 @@ class Eye:
         self._zones: tuple[Zone, ...] = ()
         self._ways: dict[str, Mask] = {}
         self._background = Background()
+        self._unstudied: tuple[Picture, Sequence[Detection], datetime] | None = None
 
     def take_zones(self, zones: tuple[Zone, ...]) -> None:
         """The site's zones, before the first frame: in those that must stay free it looks for goods."""
         self._zones = zones
 
     def look(self, picture: Picture, at: datetime) -> None:
-        """Find, follow and judge what a frame shows."""
+        """Find and follow who and what a frame shows: all that a stop needs. `study` is to come after."""
         if picture.shape[:2] != self._size:
             self._fit_to(picture)
         found = self._detector.detect(picture, UNSURE)
-        self.tracks = self._tracker.update(found, at, lambda boxes: self._judge.judge(picture, boxes))
-        self.clips.keep(picture, [each.xyxy for each in found if each.kind is Kind.PERSON], at)
-        if self._ways:
-            self._look_at_ways(picture, [each.xyxy for each in found])
+        self.tracks = self._tracker.update(found, at)
+        self._unstudied = picture, found, at
         self._watched = seen(self._watched, glance(picture, at), self._reference)
         self._frames += 1
         if self._frames == SETTLING_FRAMES and self._watched.newest:
             self._reference = self._watched.newest.edges
+
+    def study(self) -> None:
+        """What no stop waits for: equipment, the frame for a clip, goods in ways. The next scene knows it."""
+        if self._unstudied is None:
+            return
+        (picture, found, at), self._unstudied = self._unstudied, None
+        self._tracker.look_at_equipment(lambda boxes: self._judge.judge(picture, boxes))
+        self.clips.keep(picture, [each.xyxy for each in found if each.kind is Kind.PERSON], at)
+        if self._ways:
+            self._look_at_ways(picture, [each.xyxy for each in found])
 
     def _look_at_ways(self, picture: Picture, moving: Sequence[Box]) -> None:
         self.blocked = blocked(self._background, picture, moving, self._ways)
@@ -177,6 +186,8 @@ class Watch:
         self._memory, alarms = step(self._memory, scene, self._policy)  # tracks -> rules
         self._stop(scene, alarms)  # before anything is written
         self.latencies_s.extend((clock() - at).total_seconds() for at in newest)
+        for eye in self._eyes:
+            eye.study()
         self._write_down(scene, alarms)
         return alarms
 
@@ -322,5 +333,6 @@ def scenes_of(frames: Iterable[Frame], eye: Eye, zones: tuple[Zone, ...], start:
     for frame in frames:
         at = start + timedelta(seconds=frame.second)
         eye.look(frame.picture, at)
+        eye.study()
         goods = tuple(Obstruction(eye.camera.camera_id, way) for way in eye.blocked)
         yield Scene(at=at, tracks=eye.tracks, zones=zones, cameras=(view(eye, start, at),), obstructions=goods)

@@ -32,7 +32,7 @@ def person(x: float, y: float = 300.0, score: float = 0.9, height: float = 120.0
 
 def walk(tracker: Tracker, frames: Sequence[Sequence[Detection]], fps: float = 5.0) -> list[dict[str, Box]]:
     return [
-        {track.track_id: track.xyxy for track in tracker.update(frame, after(i / fps), nobody_looks)}
+        {track.track_id: track.xyxy for track in tracker.update(frame, after(i / fps))}
         for i, frame in enumerate(frames)
     ]
 
@@ -78,9 +78,9 @@ def test_a_person_and_a_vehicle_in_one_place_are_two() -> None:
 def test_after_a_jump_of_the_clock_everybody_is_followed_anew(jump_s: float) -> None:
     tracker = Tracker("a")
     for i in range(3):
-        tracker.update([person(100.0)], after(0.2 * i), nobody_looks)
-    assert tracker.update([person(100.0)], after(0.4 + jump_s), nobody_looks) == ()
-    (track,) = tracker.update([person(100.0)], after(0.6 + jump_s), nobody_looks)
+        tracker.update([person(100.0)], after(0.2 * i))
+    assert tracker.update([person(100.0)], after(0.4 + jump_s)) == ()
+    (track,) = tracker.update([person(100.0)], after(0.6 + jump_s))
     assert track.track_id == "a/2"
 
 
@@ -95,7 +95,7 @@ any_box = st.builds(
 def test_numbers_are_used_once_and_every_track_is_a_box_of_its_frame(frames: list[list[Detection]]) -> None:
     tracker, ended, before = Tracker("a"), set[str](), set[str]()
     for i, frame in enumerate(frames):
-        tracks = tracker.update(frame, after(3.0 * i), nobody_looks)
+        tracks = tracker.update(frame, after(3.0 * i))
         names = [track.track_id for track in tracks]
         assert len(set(names)) == len(names)
         assert {track.xyxy for track in tracks} <= {each.xyxy for each in frame}
@@ -122,7 +122,7 @@ def test_place_height_and_speed_are_those_of_the_person() -> None:
     truth = camera()
     tracker = Tracker("north", truth, "Ground floor")
     for i, frame in enumerate(walking_at(truth, 1.4, 3.0)):
-        tracks = tracker.update(frame, after(i / 5), nobody_looks)
+        tracks = tracker.update(frame, after(i / 5))
     (track,) = tracks
     assert track.position_m == pytest.approx((9.0 + 1.4 * 14 / 5, 0.5, 0.0), abs=0.05)
     assert track.velocity_m_s == pytest.approx((1.4, 0.0), abs=0.05)
@@ -134,8 +134,8 @@ def test_place_height_and_speed_are_those_of_the_person() -> None:
 
 def test_without_calibration_there_is_no_place_rather_than_a_guess() -> None:
     tracker = Tracker("north")
-    tracker.update([person(100.0)], after(0.0), nobody_looks)
-    (track,) = tracker.update([person(100.0)], after(0.2), nobody_looks)
+    tracker.update([person(100.0)], after(0.0))
+    (track,) = tracker.update([person(100.0)], after(0.2))
     assert (track.position_m, track.sigma_m, track.velocity_m_s, track.storey) == (None, None, None, None)
 
 
@@ -147,14 +147,15 @@ def test_equipment_is_what_most_of_the_last_frames_say() -> None:
     votes = []
     for i, state in enumerate(said):
         worn = Equipment(helmet=Answer(state, 0.9))
-        tracks = tracker.update([person(100.0)], after(i), lambda boxes, worn=worn: [worn for _ in boxes])
-        votes += [track.helmet for track in tracks]
-    assert votes[:5] == [Worn.CANNOT_TELL] * 5
+        votes += [track.helmet for track in tracker.update([person(100.0)], after(i))]
+        tracker.look_at_equipment(lambda boxes, worn=worn: [worn for _ in boxes])
+    assert votes[:6] == [Worn.CANNOT_TELL] * 6
     assert votes[-1] is Worn.YES
 
 
 def test_a_full_vote_is_not_asked_for_at_every_frame() -> None:
     tracker, asked = Tracker("a"), []
     for i in range(100):
-        tracker.update([person(100.0)], after(0.1 * i), lambda boxes: asked.append(1) or nobody_looks(boxes))  # type: ignore[func-returns-value]
+        tracker.update([person(100.0)], after(0.1 * i))
+        tracker.look_at_equipment(lambda boxes: asked.append(1) or nobody_looks(boxes))  # type: ignore[func-returns-value]
     assert len(asked) < 30
