@@ -22,11 +22,11 @@ def test_a_broken_model_is_read_or_refused_and_leaves_nothing_behind(
     (scratch := tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     sample = write_sample(tmp_path, schema)
-    before = sorted(tmp_path.rglob("*"))
+    before, children = sorted(tmp_path.rglob("*")), psutil.Process().children()
     ends = {outcome for outcome, _ in outcomes(sample, MUTANTS, np.random.default_rng(20))}
     assert "refused" in ends
     assert sorted(tmp_path.rglob("*")) == before
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(children)
 
 
 @pytest.mark.parametrize(
