@@ -161,7 +161,8 @@ class Dispatcher:
         if robot_id not in self.world.allocation.holders.values():
             return
         kept = set(still_in) | set(task.spec.zones if (task := self.held_by(robot_id)) else ())
-        self.world = replace(self.world, allocation=self.world.allocation.let_go(robot_id, kept))
+        if not kept.issuperset(self.world.allocation.of(robot_id)):
+            self.world = replace(self.world, allocation=self.world.allocation.let_go(robot_id, kept))
 
     def know(
         self,
