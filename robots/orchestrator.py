@@ -144,8 +144,7 @@ class Orchestrator:
         match message["type"]:
             case "stop":
                 reason = Reason(str(message["reason"]["en"]), str(message["reason"]["zh"]))
-                scope, ref = self._known_scope(Scope(message["scope"]), str(message["ref"]))
-                self.stopping.request(str(message["stop_id"]), scope, ref, reason, source)
+                self.stop(str(message["stop_id"]), Scope(message["scope"]), str(message["ref"]), reason, source)
             case "people":
                 watched, occupied = frozenset(message["watched"]), frozenset(message["occupied"])
                 self._watchers[source] = (self._now_s(), watched, occupied)
@@ -155,10 +154,10 @@ class Orchestrator:
             case _:
                 raise BadInput(f"a {message['type']} that this key cannot sign", "a stop", "release as a person")
 
-    def _known_scope(self, scope: Scope, ref: str) -> tuple[Scope, str]:
-        """A stop for a zone or a robot that nobody here knows is a stop for the whole site, never for nobody."""
+    def stop(self, stop_id: str, scope: Scope, ref: str, reason: Reason, by: str) -> None:
+        """Latch a stop. One for a zone or a robot that nobody here knows stops the whole site, never nobody."""
         known = {Scope.SITE: True, Scope.ZONE: ref in self.dispatcher.world.zones, Scope.ROBOT: ref in self._robots}
-        return (scope, ref) if known[scope] else (Scope.SITE, "")
+        self.stopping.request(stop_id, *((scope, ref) if known[scope] else (Scope.SITE, "")), reason, by)
 
     # --- The loops ----------------------------------------------------------------------------------------------------
 

@@ -134,12 +134,13 @@ async def _run(
         stack.callback(channel.close)
         running = asyncio.create_task(orchestrator.run())
         stack.push_async_callback(_ended, running)
-        told.append(await stack.enter_async_context(link_to(orchestrator)))
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, running.cancel)
         news = SiteNews(orchestrator, inputs.tasks, inputs.verdicts, inputs.approved_by, say)
         await orchestrator.know(permits=inputs.permits)
         await news.first()
+        # After the tasks are known: what people asked for while this process was away is about them.
+        told.append(await stack.enter_async_context(link_to(orchestrator)))
         following = asyncio.create_task(news.follow())
         stack.push_async_callback(_ended, following)
         say(f"Commanding {len(robots)} robots; stops on 127.0.0.1:{port}")

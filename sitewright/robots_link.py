@@ -26,6 +26,9 @@ SEND_EVERY_S = 0.5
 RETRY_S = 2.0
 TIMEOUT_S = 10.0
 STATES_AT_ONCE = 1000
+NEWEST_STOPS, TASKS_AT_ONCE = 200, 1000
+ASKED_IN = ("proposed", "approved", "queued", "assigned", "running", "paused")
+"""States of tasks of which people may ask something."""
 SAME_IN_PATH = ("stop_id", "released_by", "released_at")
 log = logging.getLogger(__name__)
 
@@ -94,10 +97,29 @@ class RobotsLink:
                     "GET", f"{self._url}/events", headers=headers, timeout=timeout
                 ) as events:
                     events.raise_for_status()
+                    await self._catch_up()
                     async for name, data, number in _events(events):
                         await self._obey(name, data)
                         newest = number or newest
             await asyncio.sleep(RETRY_S)
+
+    async def _catch_up(self) -> None:
+        """What people asked for while nobody listened: stops and releases, then commands that no task shows yet."""
+        stops = self._orchestrator.stopping.stops
+        for stop in await self._get("stop", {"limit": NEWEST_STOPS}):
+            if stop["released_by"] is None:
+                await self._obey("stop.requested", stop)
+            elif (known := stops.get(stop["stop_id"])) and known.latched:
+                await self._obey("stop.released", stop)
+        for state in ASKED_IN:
+            for task in await self._get("robot-tasks", {"state": state, "limit": TASKS_AT_ONCE}):
+                if task["asked"]:
+                    await self._obey(f"robot_task.{task['asked']}", {**task, "by": task["asked_by"]})
+
+    async def _get(self, path: str, query: Mapping[str, str | int]) -> list[Mapping[str, Any]]:
+        answer = await self._client.get(f"{self._url}/{path}", params=query)
+        found: list[Mapping[str, Any]] = answer.raise_for_status().json()["items"]
+        return found
 
     async def _send_states(self, words: Mapping[str, Any], sent: set[str]) -> None:
         paths = [path for path, value in words.items() if isinstance(value, Sighting)][:STATES_AT_ONCE]
@@ -117,7 +139,8 @@ class RobotsLink:
             sightings, now_s = self._orchestrator.sightings, asyncio.get_running_loop().time()
             return task_json(value, self._orchestrator.dispatcher.why(value, sightings, now_s))
         if isinstance(value, Stop):
-            return {name: v for name, v in stop_json(value).items() if name not in SAME_IN_PATH}
+            told = {name: v for name, v in stop_json(value).items() if name not in SAME_IN_PATH}
+            return told | {"ref": value.ref or None}
         dispatcher, state = self._orchestrator.dispatcher, value.state
         profile = dispatcher.fleet[state.robot_id]
         body = state_json(
@@ -145,7 +168,7 @@ class RobotsLink:
                 case "stop.requested":
                     reason = Reason(data["reason"]["en"], data["reason"]["zh"])
                     scope, requested_by = Scope(data["scope"]), data["requested_by"]
-                    orchestrator.stopping.request(data["stop_id"], scope, data["ref"] or "", reason, requested_by)
+                    orchestrator.stop(data["stop_id"], scope, data["ref"] or "", reason, requested_by)
                 case "stop.released":
                     orchestrator.stopping.release(data["stop_id"], data["released_by"])
         except (SitewrightError, KeyError, TypeError, ValueError) as error:
