@@ -7,6 +7,7 @@
 Workers on one machine share SQLite, on several PostgreSQL. What a job writes commits together with its `done`.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,6 +23,7 @@ from web.trail import tell
 
 BACK_OFF_S = 5.0
 OPEN = ("queued", "running")
+_FOLDERS = re.compile(r"(?<![^\s'\"(])(?:/[^/\s]+)+/(?=[^/\s])")
 
 
 class LostLease(Exception):
@@ -130,8 +132,9 @@ def told(session: Session, job: Job) -> None:
 
 
 def words_of(error: SitewrightError) -> dict[str, str]:
-    """A refusal of the domain, for both languages."""
-    return {"en": str(error), "zh": f"无法完成：{error}"}
+    """A refusal of the domain, for both languages. Files are named without the server's folders."""
+    text = _FOLDERS.sub("", str(error))
+    return {"en": text, "zh": f"无法完成：{text}"}
 
 
 def _held(session: Session, job: Job) -> Job:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from bim.errors import BadInput
 from tests.web.people import HERE, Crowd
 from web import jobs
 from web.database import open_database, reading, writing
@@ -155,3 +156,15 @@ def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     url, more = pinned("https://localhost:9/hook?x=1", private=True)
     assert url in ("https://127.0.0.1:9/hook?x=1", "https://[::1]:9/hook?x=1")
     assert more == {"headers": {"Host": "localhost:9"}, "extensions": {"sni_hostname": "localhost"}}
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/srv/data/work/ab12/tower.ifc has no units", "tower.ifc has no units"),
+        ("cannot open '/srv/data/scan 1.laz'", "cannot open 'scan 1.laz'"),
+        ("a header of version 0/3, 20 km/h", "a header of version 0/3, 20 km/h"),
+    ],
+)
+def test_a_refusal_names_files_without_the_servers_folders(said: str, shown: str) -> None:
+    assert jobs.words_of(BadInput(said))["en"] == shown
