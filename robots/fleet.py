@@ -23,6 +23,7 @@ from robots.zones import Zone, read_zone
 ADAPTERS = ("simulated", "ros2", "nav2", "vda5050", "octoprint")
 STOP_PORT = 47_901
 MOST_BYTES = 1_000_000
+KEYS = frozenset({"robots", "zones", "stop_port", "telemetry"})
 _NUMBERS = ("radius_m", "speed_m_s", "battery_s", "charge_s")
 
 
@@ -35,6 +36,8 @@ class Fleet:
     stop_port: int = STOP_PORT
     connections: Mapping[str, Mapping[str, Any]] | None = None
     """By robot_id: `connection` of its line, what its adapter needs to reach it."""
+    telemetry: Mapping[str, Any] | None = None
+    """The MQTT broker at which watchers hear where the robots are."""
 
 
 def read_fleet(path: Path) -> Fleet:
@@ -45,9 +48,9 @@ def read_fleet(path: Path) -> Fleet:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"cannot read {path} ({error})", "YAML with robots and zones", "correct the file") from None
-    if not isinstance(values, dict) or (unknown := set(values) - {"robots", "zones", "stop_port"}):
+    if not isinstance(values, dict) or (unknown := set(values) - KEYS):
         found = ", ".join(sorted(map(str, unknown))) if isinstance(values, dict) else type(values).__name__
-        raise BadInput(f"{path} holds {found}", "robots, zones and stop_port", "correct the file")
+        raise BadInput(f"{path} holds {found}", ", ".join(sorted(KEYS)), "correct the file")
     lines = values.get("robots") or []
     robots = tuple(map(_profile, lines))
     names = [robot.robot_id for robot in robots]
@@ -55,7 +58,7 @@ def read_fleet(path: Path) -> Fleet:
         raise BadInput(f"two robots named {', '.join(sorted(twins))}", "one robot a name", "give each its own name")
     zones = tuple(map(read_zone, values.get("zones") or []))
     connections = {line["robot_id"]: line.get("connection") or {} for line in lines}
-    return Fleet(robots, zones, int(values.get("stop_port", STOP_PORT)), connections)
+    return Fleet(robots, zones, int(values.get("stop_port", STOP_PORT)), connections, values.get("telemetry"))
 
 
 def simulated_fleet(count: int) -> Fleet:

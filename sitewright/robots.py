@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,7 +65,7 @@ def robots(
     if history:
         return _tell_history(data, history)
     given = read_fleet(fleet) if fleet else Fleet(())
-    whole = Fleet((*given.robots, *simulated_fleet(simulated).robots), given.zones, given.stop_port, given.connections)
+    whole = replace(given, robots=(*given.robots, *simulated_fleet(simulated).robots))
     if release:
         return _release(data, whole.stop_port, release, str(approved_by))
     if not whole.robots:
@@ -141,6 +141,8 @@ async def _run(
         await news.first()
         # After the tasks are known: what people asked for while this process was away is about them.
         told.append(await stack.enter_async_context(link_to(orchestrator)))
+        if fleet.telemetry is not None:
+            told.append(await stack.enter_async_context(_telemetry(fleet)))
         following = asyncio.create_task(news.follow())
         stack.push_async_callback(_ended, following)
         say(f"Commanding {len(robots)} robots; stops on 127.0.0.1:{port}")
@@ -219,6 +221,20 @@ def _adapter(profile: "Profile", connection: dict[str, Any], folder: Path, link:
             from robots.simulated.robot import SimulatedRobot
 
             return SimulatedRobot(profile, folder / "memory")
+
+
+def _telemetry(fleet: "Fleet") -> "contextlib.AbstractAsyncContextManager[Callable[[str, Any], None]]":
+    """Tells watchers where the robots are. Raises BadInput where the fleet file does not say how."""
+    from robots.vda5050 import Broker
+    from sitewright.robots_telemetry import robots_telemetry
+
+    try:
+        broker = Broker(**_with_secret({**(fleet.telemetry or {})}, "password"))
+    except (TypeError, OSError) as error:
+        raise BadInput(
+            f"telemetry of the fleet file ({error})", "host, port, user, password_file, tls", "correct it"
+        ) from None
+    return robots_telemetry(broker, {robot.robot_id: robot.radius_m for robot in fleet.robots})
 
 
 def _with_secret(values: dict[str, Any], name: str) -> dict[str, Any]:
