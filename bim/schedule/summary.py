@@ -67,7 +67,8 @@ def _sentence(progress: Progress, late: int, absent: int) -> Reason:
     should = percent(ev.pv.low / bac, ev.pv.low / bac) if bac and ev.pv.low is not None else "–"
     linked, day = percent(*[progress.links.linked_share] * 2), progress.date.date()
     return Reason(
-        f"On {day} {should} should be done and {done} is; {late} tasks are late, {absent} missing elements are due;"
+        f"On {day} {should} should be done and {done} is; {late} {'task is' if late == 1 else 'tasks are'} late,"
+        f" {absent} missing {'element is' if absent == 1 else 'elements are'} due;"
         f" {linked} of the tasks are linked to elements.",
         f"截至 {day}，计划应完成 {should}，实际完成 {done}；{late} 个任务滞后，{absent} 个未建构件已到期；"
         f"{linked} 的任务已关联构件。",

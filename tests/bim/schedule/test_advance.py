@@ -146,7 +146,7 @@ def test_missing_elements_that_are_due_are_listed():
     summary = summarise(found)
     assert [(e.global_id, t) for e, t in summary.absent_due] == [("v", "a")]
     assert [t.task.id for t in summary.late] == ["a"]
-    assert "1 tasks are late, 1 missing elements are due" in summary.sentence.en
+    assert "1 task is late, 1 missing element is due" in summary.sentence.en
     assert "1 个任务滞后" in summary.sentence.zh
 
 
