@@ -23,7 +23,9 @@ NEEDS_SHARED = False
 REQUESTS = int(os.environ.get("SITEWRIGHT_TEST_REQUESTS", "100000"))
 A_ROUND = 25
 """Requests of one operation in one go, at most: some have few different ones."""
-BINARY = ("application/zip", "application/pdf", "image/jpeg", "text/csv", "application/offset+octet-stream")
+BINARY = (
+    "application/zip", "application/pdf", "image/jpeg", "text/csv", "video/webm", "application/offset+octet-stream",
+)  # fmt: skip
 
 
 def measure(shared: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from site_safety.cameras import Camera
     from site_safety.detector import Detector
     from site_safety.equipment import EquipmentJudge
+    from site_safety.hazards import Evidence
     from site_safety.rules_policy import Policy
     from site_safety.rules_scene import Alarm, StopWish
     from site_safety.telemetry import Heard, TelemetrySettings
@@ -81,7 +82,7 @@ def watch(
         started = _now()
         watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started, heard, expects)
         open_now.enter_context(watcher)
-        tell = open_now.enter_context(_told_to(server, site_id, site.camera))
+        tell = open_now.enter_context(_told_to(server, site_id, site.camera, watcher.register.evidence.file))
         while seconds is None or _now() - started < timedelta(seconds=seconds):
             fresh.acquire(timeout=TICK_S)
             show(watcher.tick(_now), quiet)
@@ -153,7 +154,9 @@ def _telemetry(
 
 
 @contextlib.contextmanager
-def _told_to(server: str | None, site: str | None, cameras: Sequence["Camera"]) -> Iterator[Callable[["Watch"], None]]:
+def _told_to(
+    server: str | None, site: str | None, cameras: Sequence["Camera"], file: Callable[["Evidence"], Path | None]
+) -> Iterator[Callable[["Watch"], None]]:
     """What to call after each tick: the app shows what the watcher sees, and the watcher hears what people did."""
     if server is None or site is None:
         yield lambda watcher: None
@@ -167,7 +170,8 @@ def _told_to(server: str | None, site: str | None, cameras: Sequence["Camera"]) 
             acknowledged = answer["acknowledged_at"] and datetime.fromisoformat(answer["acknowledged_at"])
             watcher.heard(answer["hazard_id"], acknowledged_at=acknowledged, closed=answer["state"] == "closed")
 
-    with WatchLink(server, site, os.environ[TOKEN], {each.camera_id: each.name for each in cameras}) as link:
+    names = {each.camera_id: each.name for each in cameras}
+    with WatchLink(server, site, os.environ[TOKEN], names, file) as link:
         yield tell
 
 

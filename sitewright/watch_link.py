@@ -7,15 +7,17 @@ and sent when the server is there; at each start all that is open is told again.
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx
 
+from bim.errors import BadInput
 from site_safety.camera_health import CameraHealth
-from site_safety.hazards import Hazard
+from site_safety.hazards import Evidence, Hazard
 from site_safety.records import iso, to_json
 
 SEND_EVERY_S = 0.2
@@ -23,6 +25,7 @@ RETRY_S = 2.0
 TIMEOUT_S = 10.0
 CAMERAS_EVERY = timedelta(seconds=10)
 """A camera whose state stays is told again so often."""
+WEBM = {"Content-Type": "video/webm"}
 AGAIN = (401, 429)
 """Answers of the client's fault that time may change."""
 _LOG = logging.getLogger(__name__)
@@ -31,9 +34,17 @@ _LOG = logging.getLogger(__name__)
 class WatchLink:
     """One watcher's link to one site of a server. Use as a context manager."""
 
-    def __init__(self, server: str, site: str, token: str, names: dict[str, str]) -> None:
-        """`names` are those of the cameras, by id."""
-        self._names = names
+    def __init__(
+        self,
+        server: str,
+        site: str,
+        token: str,
+        names: dict[str, str],
+        file: Callable[[Evidence], Path | None] = lambda evidence: None,
+    ) -> None:
+        """`names` are those of the cameras, by id; `file` is where a piece of evidence lies."""
+        self._names, self._file = names, file
+        self._brought: set[str] = set()
         self._client = httpx.Client(
             base_url=f"{server.rstrip('/')}/api/v1/sites/{site}/",
             headers={"Authorization": f"Bearer {token}"},
@@ -93,8 +104,9 @@ class WatchLink:
         try:
             self._send_cameras(words)
             for path in [path for path in words if path.startswith("hazards/")]:
-                if (answer := self._ask("PUT", path, words[path])) is not None:
+                if (answer := self._ask("PUT", path, json=words[path])) is not None:
                     self._answers.append(answer)
+                    self._bring_clips(path, self._hazards[path.removeprefix("hazards/")])
                 del words[path]
         except httpx.HTTPError as error:
             _LOG.info("the server is away: %s", type(error).__name__)
@@ -105,13 +117,26 @@ class WatchLink:
     def _send_cameras(self, words: dict[str, Any]) -> None:
         paths = [path for path in words if path.startswith("cameras/")]
         if paths:
-            self._ask("POST", "cameras/states", [words[path] for path in paths])
+            self._ask("POST", "cameras/states", json=[words[path] for path in paths])
             for path in paths:
                 del words[path]
 
-    def _ask(self, method: str, path: str, body: Any) -> Any:
+    def _bring_clips(self, path: str, hazard: Hazard) -> None:
+        """Each clip once, as far as it is still there and as it was."""
+        for each in hazard.evidence:
+            if each.kind == "clip" and each.sha256 not in self._brought:
+                try:
+                    file = self._file(each)
+                except BadInput as error:
+                    _LOG.warning("no clip for %s: %s", path, error)
+                    continue
+                if file is not None:
+                    self._ask("POST", f"{path}/clips", content=file.read_bytes(), headers=WEBM)
+                self._brought.add(each.sha256)
+
+    def _ask(self, method: str, path: str, **body: Any) -> Any:
         """The server's answer; None where it has nothing to say or refuses, which is logged."""
-        answer = self._client.request(method, path, json=body)
+        answer = self._client.request(method, path, **body)
         if answer.is_server_error or answer.status_code in AGAIN:
             answer.raise_for_status()
         if answer.is_client_error:

@@ -62,6 +62,11 @@ class Files:
         """Whether a content is kept."""
         return bool(self._system.exists(self._place(sha256)))
 
+    def drop(self, sha256: str) -> None:
+        """Keep a content no longer."""
+        if self.has(sha256):
+            self._system.rm_file(self._place(sha256))
+
     def size(self, sha256: str) -> int:
         """Bytes of a content. Raises FileNotFoundError."""
         return int(self._system.size(self._place(sha256)))

@@ -56,7 +56,7 @@ class Gate:
     def _limit(self, scope: Scope, headers: Headers) -> int:
         if headers.get("content-type") == OFFSET_STREAM:
             return int(self._server.settings.upload_gib * 1024**3)
-        large = scope["path"].endswith(("/photos", "/reports", "/issues/import"))
+        large = scope["path"].endswith(("/photos", "/reports", "/issues/import", "/clips"))
         return max(self._most, 100 * 1024**2) if large else self._most
 
 

@@ -122,7 +122,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
 async def _forget_now_and_then(server: Server) -> None:
     while True:
         with suppress(SQLAlchemyError):  # a database that is away is asked again next time
-            await run_in_threadpool(forget, server.engine)
+            await run_in_threadpool(forget, server.engine, server.files)
         await asyncio.sleep(EVERY_S)
 
 

@@ -1,11 +1,14 @@
 """A day's work: with the keyboard alone, without a network, and at the moment when it matters."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -192,6 +195,26 @@ def test_a_cameras_alarm_is_judged_with_one_look_and_one_press(open_app: Callabl
     expect(page.get_by_role("list", name="Alerts").get_by_text("No helmet")).to_have_count(1)
     judged = [site.get(f"/hazards/{name}") for name in ("a1", "a2")]
     assert {each["review"]: each["state"] for each in judged} == {"false": "closed", "cannot_tell": "registered"}
+
+
+def test_a_clip_of_an_alarm_is_played(open_app: Callable[..., Page], site: Site, tmp_path: Path) -> None:
+    film = cv2.VideoWriter(str(tmp_path / "clip.webm"), cv2.VideoWriter.fourcc(*"VP80"), 5.0, (320, 180))
+    for shade in range(0, 250, 25):
+        film.write(np.full((180, 320, 3), shade, dtype=np.uint8))
+    film.release()
+    clip, now = (tmp_path / "clip.webm").read_bytes(), datetime.now(UTC).isoformat()
+    evidence = {"kind": "clip", "sha256": hashlib.sha256(clip).hexdigest(), "file": "clip.webm"}
+    alarm = {"rule": "no_vest", "level": "notice", "text": {"en": "No vest", "zh": "未穿反光衣"}, "camera_id": "c1",
+             "source": "camera", "opened_at": now, "seen_at": now, "due_at": now, "evidence": [evidence]}  # fmt: skip
+    with site.program() as program:
+        program.put(f"{SITE}/hazards/a3", json=alarm).raise_for_status()
+        headers = {"Content-Type": "video/webm"}
+        program.post(f"{SITE}/hazards/a3/clips", content=clip, headers=headers).raise_for_status()
+    page = open_app(site)
+    page.goto("/safety?open=a3")
+    shown = page.get_by_role("dialog").get_by_label("Clip of the moment, faces blurred")
+    expect(shown).to_be_visible()
+    expect(shown).to_have_js_property("videoWidth", 320)
 
 
 def test_a_camera_is_placed_by_marks_in_its_picture_and_in_the_model(

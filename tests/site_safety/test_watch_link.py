@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 
 from bim.verdict import Reason
-from site_safety.hazards import Level, Source, Subject
+from site_safety.hazards import Deed, Event, Level, Source, Subject
 from site_safety.register import HazardRegister
 from sitewright.cli import run
 from sitewright.watch_link import WatchLink
@@ -74,6 +75,25 @@ def test_what_was_closed_in_the_app_is_a_new_hazard_when_it_is_seen_again(
     assert answer["state"] == "closed"
     register.closed_elsewhere(answer["hazard_id"])
     assert register.register(BLIND, datetime.now(UTC), "watch").hazard_id != first.hazard_id
+
+
+def test_a_clip_reaches_the_app_and_nothing_else_in_its_place(server: Running, site: str, tmp_path: Path) -> None:
+    register = HazardRegister(tmp_path / "data")
+    first = register.register(BLIND, NOW, "watch")
+    (tmp_path / "clip.webm").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(1000))
+    clip = register.evidence.add(tmp_path / "clip.webm", "clip", purpose="hazard", at=NOW, camera_id="north")
+    register.record(Event(first.hazard_id, Deed.ADD_EVIDENCE, NOW, "watch", evidence=(clip,)))
+    with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}, register.evidence.file) as link:
+        link.tell(register.hazards.values(), (), NOW)
+    clips = f"/sites/{site}/hazards/{first.hazard_id}/clips"
+    shown = server.client.get(f"{clips}/{clip.sha256}")
+    assert shown.content == (tmp_path / "clip.webm").read_bytes()
+    assert (shown.headers["content-type"], shown.headers["x-content-type-options"]) == ("video/webm", "nosniff")
+    assert server.client.get(f"{clips}/{'0' * 64}").status_code == 404
+    program = {"Authorization": f"Bearer {os.environ['SITEWRIGHT_TOKEN']}", "Content-Type": "video/webm"}
+    with httpx.Client(base_url=f"{server.address}/api/v1", headers=program) as watch:
+        assert watch.post(clips, content=b"<script>alert(1)</script>").status_code == 415
+        assert watch.post(clips, content=b"\x1a\x45\xdf\xa3 another").status_code == 404
 
 
 def test_what_no_server_takes_is_told_when_one_does(server: Running, site: str, tmp_path: Path) -> None:

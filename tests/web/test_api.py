@@ -61,7 +61,10 @@ def test_the_app_is_served_strictly_and_its_screens_are_addresses(tmp_path: Path
 
 REQUESTS = int(os.environ.get("SITEWRIGHT_TEST_REQUESTS", "2000"))
 """About so many drawn at random over all operations, besides the cases that schemathesis lists; raise it for more."""
-for kind in ("application/zip", "application/pdf", "image/jpeg", "text/csv", "application/offset+octet-stream"):
+KINDS = (
+    "application/zip", "application/pdf", "image/jpeg", "text/csv", "video/webm", "application/offset+octet-stream",
+)  # fmt: skip
+for kind in KINDS:
     schemathesis.serializer(kind)(lambda _, value: value if isinstance(value, bytes) else str(value).encode())
 API = schemathesis.openapi.from_dict(DOCUMENT)
 STRANGE = API.exclude(path_regex="/events$").exclude(path="/api/v1/session", method="DELETE")

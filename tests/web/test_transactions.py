@@ -1,6 +1,7 @@
 """A change, its trail, its event and its answer are one; what is repeated changes nothing again."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -8,13 +9,13 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import select, update
 
 from tests.web.people import API, HERE, Crowd
 from web.database import reading, writing
 from web.feed import FORGOTTEN, Feed
 from web.forgetting import forget
-from web.tables import Audit, Event, Issue, Webhook
+from web.tables import Audit, Event, Hazard, Issue, Webhook, now
 
 CRACK = {"title": "Crack", "issue_id": "made-offline", "element_ids": ["wall"]}
 
@@ -166,6 +167,27 @@ def test_whatever_is_sent_as_an_issue_is_taken_or_refused_with_words(one_crowd: 
         assert set(answer.json()) >= {"type", "title", "status", "detail", "detail_zh"}
 
 
+def test_a_clip_is_forgotten_a_month_after_its_hazard_was_closed(crowd: Crowd) -> None:
+    clip, at = b"\x1a\x45\xdf\xa3 film", now().isoformat()
+    evidence = {"kind": "clip", "sha256": hashlib.sha256(clip).hexdigest(), "file": "clip.webm"}
+    alarm = {"rule": "no_vest", "level": "notice", "text": {"en": "No vest", "zh": "未穿反光衣"}, "camera_id": "c1",
+             "source": "camera", "opened_at": at, "seen_at": at, "due_at": at, "evidence": [evidence]}  # fmt: skip
+    watch, officer = crowd.program(), crowd.as_("safety_officer")
+    for name in ("open", "closed"):
+        assert watch("PUT", f"hazards/{name}", json=alarm).status_code == 200
+    assert watch("POST", "hazards/closed/clips", {"Content-Type": "video/webm"}, content=clip).status_code == 201
+    assert officer("POST", "hazards/closed/deeds", json={"deed": "review", "review": "false"}).status_code == 200
+    shown = f"hazards/closed/clips/{evidence['sha256']}"
+    forget(crowd.server.engine, crowd.server.files)
+    assert officer("GET", shown).content == clip
+    with writing(crowd.server.engine) as session:
+        session.execute(update(Hazard).values(updated_at=now() - timedelta(days=31)))
+        session.commit()
+    forget(crowd.server.engine, crowd.server.files)
+    assert officer("GET", shown).status_code == 404
+    assert officer("GET", "hazards/closed").json()["evidence"][0]["sha256"] == evidence["sha256"]
+
+
 def test_events_are_forgotten_after_a_while_and_listeners_told_and_nothing_else(crowd: Crowd) -> None:
     manager, key = crowd.as_("manager"), {"Idempotency-Key": "0b7c"}
     manager("POST", "issues", key, json=CRACK)
@@ -176,7 +198,7 @@ def test_events_are_forgotten_after_a_while_and_listeners_told_and_nothing_else(
         for event in session.exec(select(Event)):
             event.at -= timedelta(days=8)
         session.commit()
-    forget(crowd.server.engine)
+    forget(crowd.server.engine, crowd.server.files)
     assert [each.id for each in rows(crowd, Event)] == [4], "the newest, from which ids are counted on"  # type: ignore[attr-defined]
     assert (len(rows(crowd, Issue)), len(rows(crowd, Audit))) == (1, audit)
     assert manager("POST", "issues", key, json=CRACK).headers["idempotency-replayed"] == "true"

@@ -1,5 +1,6 @@
 """Zones, cameras, hazards. A hazard's life is that of site_safety/hazards.py; here it is stored and shown."""
 
+import hashlib
 from datetime import datetime
 from typing import Annotated
 
@@ -12,8 +13,8 @@ from site_safety.hazards import Hazard as HazardRecord
 from site_safety.records import from_json, to_json
 from web.access import Access, Ingests, Plans, Raises, Reads
 from web.identifiers import new_id
-from web.problems import conflict
-from web.routes.common import Cursor, Limit, Ref, site_routes
+from web.problems import Problem, conflict, not_found
+from web.routes.common import Cursor, Limit, Ref, file_response, site_routes
 from web.schemas import (
     CameraCalibration,
     CameraMarks,
@@ -33,6 +34,8 @@ from web.tables import Camera, Hazard, Photo, Zone, now
 from web.trail import tell
 
 router = site_routes("safety")
+CLIP_TYPE, CLIP_BYTES, WEBM = "video/webm", 60 * 1024**2, b"\x1a\x45\xdf\xa3"
+"""A clip is WebM; its first bytes are those of EBML (RFC 8794)."""
 
 
 @router.get("/zones")
@@ -173,6 +176,30 @@ def put_hazard(response: Response, access: Ingests, hazard_id: Ref, report: Haza
     if known.open and set(reported.evidence) - set(known.evidence):
         known = apply(known, Event(hazard_id, Deed.ADD_EVIDENCE, now(), _by(access), evidence=reported.evidence))
     return _kept(response, access, known)
+
+
+@router.post("/hazards/{hazard_id}/clips", status_code=201, openapi_extra={"requestBody": {
+    "required": True, "content": {CLIP_TYPE: {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
+def keep_clip(request: Request, access: Ingests, hazard_id: Ref) -> HazardOut:
+    """Bring a clip, blurred by the watch, that the hazard's evidence names by its hash. Again is fine."""
+    row, content = found(access, Hazard, hazard_id), bytes(request.state.body)
+    if not content.startswith(WEBM) or len(content) > CLIP_BYTES:
+        raise Problem(415, "no-clip", "a clip is WebM of at most 60 MiB", "视频片段须为不超过 60 MiB 的 WebM")
+    _check_clip(row, hashlib.sha256(content).hexdigest())
+    access.server.files.keep_bytes(content)
+    return _hazard(access, row)
+
+
+@router.get("/hazards/{hazard_id}/clips/{sha256}")
+def get_clip(request: Request, access: Reads, hazard_id: Ref, sha256: Ref) -> Response:
+    """A clip of a hazard; 404 while the watch has not brought it."""
+    _check_clip(found(access, Hazard, hazard_id), sha256)
+    return file_response(request, access.server.files, sha256, f"{hazard_id}.webm", CLIP_TYPE)
+
+
+def _check_clip(row: Hazard, sha256: str) -> None:
+    if not any(each.kind == "clip" and each.sha256 == sha256 for each in _record(row).evidence):
+        raise not_found(f"a clip {sha256} of hazard {row.id}")
 
 
 @router.post("/hazards/{hazard_id}/deeds")
