@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.shared_memory import SharedMemory
 from multiprocessing.synchronize import Semaphore as Signal
@@ -33,9 +34,9 @@ SILENT_S = 15.0
 """A process that neither gave a frame nor said that it tried for so long hangs, and is started again."""
 WAITS_S = (0.5, 1.0, 2.0, 5.0)
 """Before the first, second, … try to connect again."""
-_HEADER = struct.Struct("<qqdddii")
-"""Frames written, tries to connect, time of the frame, time of life, seconds into a file, width, height."""
-_SLOT = 64
+_ABOUT = struct.Struct("<ddqq")
+"""At the head of a half: time of its frame, seconds into a file, width, height."""
+_COUNTS, _HALF = 64, 64 + LARGEST_BYTES
 _OPTIONS = {
     "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp|timeout;5000000|stimeout;5000000|threads;1"
     "|protocol_whitelist;file,rtp,udp,tcp,rtsp,rtsps,tls,crypto,srtp",
@@ -53,10 +54,67 @@ def new_signal() -> Signal:
     return _SPAWN.Semaphore(0)
 
 
-def _buffer(memory: SharedMemory) -> memoryview:
-    if memory.buf is None:
-        raise RuntimeError("shared memory that was closed")
-    return memory.buf
+class _Board:
+    """What the two processes of a stream share: counts, and two halves that frames are written into in turn.
+
+    A count is stored as one aligned word, so that nobody reads half of one (`struct.pack_into` clears what it writes to
+    first). A half is whole once `written` says so, and until the frame after the next is begun.
+    """
+
+    def __init__(self, memory: SharedMemory) -> None:
+        if memory.buf is None:
+            raise RuntimeError("shared memory that was closed")
+        self._memory, self._buffer = memory, memory.buf
+        self._counts, self._times = memory.buf[:16].cast("q"), memory.buf[16:24].cast("d")
+
+    @property
+    def written(self) -> int:
+        """Frames so far."""
+        return int(self._counts[0])
+
+    @property
+    def tries(self) -> int:
+        """How often the camera was tried."""
+        return int(self._counts[1])
+
+    @property
+    def life(self) -> float:
+        """When the process last gave a sign of life, seconds since 1970."""
+        return float(self._times[0])
+
+    def alive(self, tries: int) -> None:
+        """A sign of life."""
+        self._counts[1], self._times[0] = tries, time.time()
+
+    def write(self, picture: Picture, second: float) -> None:
+        """The next frame."""
+        height, width = picture.shape[:2]
+        number = self.written + 1
+        start = self._half(number)
+        _ABOUT.pack_into(self._buffer, start, time.time(), second, width, height)
+        np.ndarray(picture.shape, np.uint8, self._buffer, start + _ABOUT.size)[:] = picture
+        self._counts[0] = number
+
+    def read(self, number: int) -> "Frame | None":
+        """A frame by its number; None where a later one may have been begun in its place."""
+        start = self._half(number)
+        at, second, width, height = _ABOUT.unpack_from(self._buffer, start)
+        fits = 0 < width * height * 3 <= LARGEST_BYTES
+        shape = (height, width, 3) if fits else (0, 0, 3)
+        pixels = np.ndarray(shape, np.uint8, self._buffer, start + _ABOUT.size).copy()
+        whole = fits and self.written == number
+        return Frame(pixels, datetime.fromtimestamp(at, UTC), number, second) if whole else None
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        for view in (self._counts, self._times):
+            view.release()
+        del self._buffer
+        self._memory.close()
+
+    @staticmethod
+    def _half(number: int) -> int:
+        return _COUNTS + number % 2 * _HALF
 
 
 @dataclass(frozen=True)
@@ -79,8 +137,8 @@ class Stream:
 
         `fresh`, of `new_signal()`, is released at every frame; several streams may share it.
         """
-        self._memory = SharedMemory(create=True, size=_SLOT + 2 * LARGEST_BYTES)
-        self._buffer = _buffer(self._memory)
+        self._memory = SharedMemory(create=True, size=_COUNTS + 2 * _HALF)
+        self._board = _Board(self._memory)
         self._fresh = fresh or new_signal()
         self._taken = new_signal()
         self._arguments = (source, fps, live, self._memory.name, self._taken, self._fresh)
@@ -90,15 +148,13 @@ class Stream:
     def newest(self) -> Frame | None:
         """The newest frame that was not handed out yet."""
         for _ in range(3):
-            written, _, at, _, second, width, height = self._header()
+            written = self._board.written
             if written == self._seen:
                 return None
-            start = _SLOT + (written % 2) * LARGEST_BYTES
-            pixels = np.ndarray((height, width, 3), np.uint8, self._buffer, start).copy()
-            if self._header()[0] <= written + 1:
+            if frame := self._board.read(written):
                 self._seen = written
                 self._taken.release()
-                return Frame(pixels, datetime.fromtimestamp(at, UTC), written, second)
+                return frame
         return None
 
     def frames(self) -> Iterator[Frame]:
@@ -130,20 +186,16 @@ class Stream:
     @property
     def tries(self) -> int:
         """How often it has connected or tried to."""
-        return int(self._header()[1])
+        return self._board.tries
 
     def keep_alive(self) -> bool:
         """Start the process again where it died or hangs; says whether it had to."""
-        silent_s = time.time() - max(self._header()[3], self._started)
+        silent_s = time.time() - max(self._board.life, self._started)
         if self._process.is_alive() and silent_s < SILENT_S:
             return False
         self._end()
         self._start()
         return True
-
-    def _header(self) -> tuple[int, int, float, float, float, int, int]:
-        written, tries, at, life, second, width, height = _HEADER.unpack_from(self._buffer)
-        return written, tries, at, life, second, width, height
 
     def _start(self) -> None:
         self._started = time.time()
@@ -159,34 +211,11 @@ class Stream:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._end()
-        del self._buffer
-        self._memory.close()
+        self._board.close()
         self._memory.unlink()
 
 
 # --- In the camera's process ----------------------------------------------------------------------------------------
-
-
-class _Writer:
-    """Puts frames and signs of life into the shared memory."""
-
-    def __init__(self, name: str) -> None:
-        self._memory = SharedMemory(name=name)
-        self._buffer = _buffer(self._memory)
-        self.written, self.tries, *_ = _HEADER.unpack_from(self._buffer)
-        self._frame = (0.0, 0.0, 0, 0)
-
-    def alive(self) -> None:
-        at, second, width, height = self._frame
-        _HEADER.pack_into(self._buffer, 0, self.written, self.tries, at, time.time(), second, width, height)
-
-    def write(self, picture: Picture, second: float) -> None:
-        height, width = picture.shape[:2]
-        start = _SLOT + ((self.written + 1) % 2) * LARGEST_BYTES
-        np.ndarray(picture.shape, np.uint8, self._buffer, start)[:] = picture
-        self._frame = (time.time(), second, width, height)
-        self.written += 1
-        self.alive()
 
 
 def _read_for_ever(source: Source, fps: float, live: bool, memory: str, taken: Signal, fresh: Signal) -> None:
@@ -194,21 +223,23 @@ def _read_for_ever(source: Source, fps: float, live: bool, memory: str, taken: S
     os.environ.update(_OPTIONS)
     from site_safety.streams_sources import opened
 
-    writer, failed = _Writer(memory), 0
+    board, failed = _Board(SharedMemory(name=memory)), 0
+    tries = board.tries
     while True:
-        writer.tries += 1
-        writer.alive()
-        before = writer.written
+        tries += 1
+        board.alive(tries)
+        before = board.written
         # What a camera answers in a wrong way is told by the age of its newest frame.
         with contextlib.suppress(BadInput):
-            for picture, second in opened(source, fps, live, writer.alive):
-                writer.write(picture, second)
+            for picture, second in opened(source, fps, live, partial(board.alive, tries)):
+                board.write(picture, second)
+                board.alive(tries)
                 fresh.release()
                 if not live:
                     taken.acquire()
         if not live:
             return
-        failed = 0 if writer.written > before else failed + 1
+        failed = 0 if board.written > before else failed + 1
         time.sleep(WAITS_S[min(failed, len(WAITS_S) - 1)])
 
 

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import get_context
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import cv2
@@ -18,7 +20,7 @@ import pytest
 from bim.errors import BadInput
 from site_safety.camera_onvif import MEDIA, SCHEMA, stream_of
 from site_safety.cameras import SITE_NETWORKS, Camera, Source, checked_address, read_cameras, source_of
-from site_safety.streams import Stream
+from site_safety.streams import _COUNTS, _HALF, Stream, _Board
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -158,6 +160,34 @@ def test_a_stream_whose_process_was_killed_is_started_again() -> None:
             pass
         assert stream.keep_alive()
         assert stream.wait(PATIENCE_S) is not None
+
+
+def test_a_frame_is_whole_however_fast_the_next_ones_come() -> None:
+    memory = SharedMemory(create=True, size=_COUNTS + 2 * _HALF)
+
+    def write_for_ever() -> None:
+        board, number = _Board(SharedMemory(name=memory.name)), 0
+        while True:
+            number += 1
+            board.alive(number)
+            board.write(np.full((24, 32 + number % 2, 3), number % 251, np.uint8), float(number))
+
+    writer, board = get_context("fork").Process(target=write_for_ever, daemon=True), _Board(memory)
+    writer.start()
+    try:
+        whole = 0
+        while whole < 2_000:
+            frame = board.read(board.written) if board.written else None
+            if frame:
+                assert frame.picture.shape == (24, 32 + frame.number % 2, 3)
+                assert set(np.unique(frame.picture)) == {frame.number % 251}
+                assert frame.second == frame.number
+                whole += 1
+    finally:
+        writer.kill()
+        writer.join()
+        board.close()
+        memory.unlink()
 
 
 def test_a_camera_that_goes_away_is_tried_again_and_harms_no_other(tmp_path: Path) -> None:
