@@ -161,7 +161,7 @@ def test_the_connection_goes_to_the_address_that_was_checked() -> None:
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("/srv/data/work/ab12/tower.ifc has no units", "tower.ifc has no units"),
+        ("/srv/sitewright/ab12/tower.ifc has no units", "tower.ifc has no units"),
         ("cannot open '/srv/data/scan 1.laz'", "cannot open 'scan 1.laz'"),
         ("a header of version 0/3, 20 km/h", "a header of version 0/3, 20 km/h"),
     ],
