@@ -23,7 +23,7 @@ def live_demo(folder: Path, say: Callable[[str], None]) -> None:
     from sitewright.settings import load_settings
     from web.demo_site import SITE_ID, load_demo
     from web.first_run import sign_in_link, token_for
-    from web.schemas import TokenIn
+    from web.schemas.people import TokenIn
     from web.security import Capability
     from web.server import create_app
 

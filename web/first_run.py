@@ -8,7 +8,7 @@ from sqlmodel import Session, col, delete, select
 from web.database import writing
 from web.routes.people import new_link
 from web.routes.signing_in import new_token
-from web.schemas import TokenIn
+from web.schemas.people import TokenIn
 from web.tables import Link, Person
 
 

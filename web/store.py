@@ -11,7 +11,7 @@ from sqlmodel import Session, col, delete, select
 
 from web.access import Access
 from web.problems import Problem, not_found, stale
-from web.schemas import Page
+from web.schemas.wire import Page
 from web.tables import DocumentRow, Mention, SiteRow
 
 R = TypeVar("R", bound=SiteRow)

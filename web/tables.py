@@ -7,7 +7,7 @@
                               ├── Document: Issue, Photo, Zone, Camera, Hazard, Robot, RobotTask, Stop, Diary, Report
                               └── Job, Webhook, Event, Audit
 
-Documents are JSON whose shape `schemas.py` fixes; a row has what is searched by as columns of its own. A `version`
+Documents are JSON whose shape `schemas/` fixes; a row has what is searched by as columns of its own. A `version`
 grows with every change: two people who change the same thing are told, neither is overwritten.
 """
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
-from web.schemas import Action, DiaryOut, Today, Words
+from web.schemas.day import Action, DiaryOut, Today
+from web.schemas.wire import Words
 from web.tables import (
     Camera,
     Current,

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from tests.web.people import API, HERE, THERE, Crowd
 from web.openapi import api_routes, requirement
-from web.routes.common import API as PREFIX
+from web.routes.routers import API as PREFIX
 from web.server import create_app
 from web.settings import ServerSettings
 from web.tables import Person, now

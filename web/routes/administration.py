@@ -6,13 +6,17 @@ from fastapi import Query, Request, Response
 from pydantic import AwareDatetime
 
 from web.access import Administers, Ingests, Manages, Reads
+from web.downloads import file_response
 from web.identifiers import new_id, new_secret
 from web.jobs import enqueue
 from web.problems import not_found
-from web.routes.common import Cursor, Limit, Ref, file_response, routes, site_routes
 from web.routes.comparisons import job_out
+from web.routes.routers import Cursor, Limit, Ref, routes, site_routes
 from web.routes.uploads import whole
-from web.schemas import ImportIn, JobOut, NewWebhook, Page, ReportOut, Text, WebhookIn, WebhookOut
+from web.schemas.building import JobOut
+from web.schemas.day import ReportOut
+from web.schemas.exchange import ImportIn, NewWebhook, WebhookIn, WebhookOut
+from web.schemas.wire import Page, Text
 from web.store import add, found, page, stored
 from web.tables import Job, Report, Webhook, now
 

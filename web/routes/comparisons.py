@@ -10,12 +10,13 @@ from bim.epochs import changes, known
 from bim.trades import trade_of
 from bim.verdict import State
 from web.access import Access, Reads, Surveys
+from web.downloads import file_response
 from web.history import epochs_of
 from web.jobs import OPEN, cancel, enqueue, retry
 from web.problems import conflict, not_found
 from web.qr import qr_svg
-from web.routes.common import Cursor, Limit, Ref, file_response, site_routes
-from web.schemas import (
+from web.routes.routers import Cursor, Limit, Ref, site_routes
+from web.schemas.building import (
     ChangeOut,
     ComparisonIn,
     ComparisonOut,
@@ -25,9 +26,9 @@ from web.schemas import (
     EpochOut,
     JobOut,
     Mentioned,
-    Page,
     VerdictOut,
 )
+from web.schemas.wire import Page
 from web.store import cursor_of, cursor_read, found, page, stored
 from web.tables import (
     Comparison,

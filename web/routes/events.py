@@ -12,7 +12,7 @@ from web.access import Allowed, SiteId
 from web.database import reading
 from web.feed import Feed
 from web.problems import Problem
-from web.routes.common import API, PROBLEMS
+from web.routes.routers import API, PROBLEMS
 from web.security import Capability
 from web.server_state import Server, server_of
 from web.tables import Event

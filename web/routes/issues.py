@@ -12,23 +12,23 @@ from sqlmodel import col, func, select
 from bim.bcf import bcf_bytes, read_bcf
 from web.access import Access, Raises, Reads
 from web.database import in_turn
+from web.downloads import file_response
 from web.identifiers import new_id
 from web.issues_bcf import bcf_of, guid_of, issues_of
 from web.pictures import checked_picture
 from web.problems import Problem, conflict
-from web.routes.common import Cursor, Limit, Ref, file_response, site_routes
-from web.schemas import (
+from web.routes.routers import Cursor, Limit, Ref, site_routes
+from web.schemas.issues import (
     CommentIn,
-    Id,
     ImportedIssues,
     IssueChange,
     IssueIn,
     IssueOut,
     IssueState,
-    Page,
     PhotoChange,
     PhotoOut,
 )
+from web.schemas.wire import Id, Page
 from web.store import add, check_version, etag, found, mention, page, put, stored
 from web.tables import Issue, Photo, Site, now
 

@@ -4,12 +4,14 @@ from fastapi import Request, Response
 from sqlmodel import col, func, select
 
 from web.access import Access, Plans, Reads, Surveys
+from web.downloads import file_response
 from web.identifiers import new_id
 from web.jobs import enqueue
 from web.problems import conflict
-from web.routes.common import Cursor, Limit, Ref, file_response, site_routes
+from web.routes.routers import Cursor, Limit, Ref, site_routes
 from web.routes.uploads import whole
-from web.schemas import ModelIn, ModelOut, Page, ScanIn, ScanOut, VersionIn, VersionOut
+from web.schemas.building import ModelIn, ModelOut, ScanIn, ScanOut, VersionIn, VersionOut
+from web.schemas.wire import Page
 from web.store import found, page, stored
 from web.tables import Comparison, Model, ModelVersion, Scan, Upload
 

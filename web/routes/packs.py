@@ -12,11 +12,12 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from bim.verdict import Reason
 from web.access import Access, Reads
+from web.downloads import file_response
 from web.identifiers import ID_PATTERN
 from web.packs import COPC, MANIFEST, MEDIA, Judgement, verdict_table
 from web.problems import not_found
-from web.routes.common import Ref, file_response, site_routes
-from web.schemas import PackOut
+from web.routes.routers import Ref, site_routes
+from web.schemas.building import PackOut
 from web.store import found
 from web.tables import Current, ElementVerdict, Viewable
 

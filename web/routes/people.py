@@ -8,13 +8,12 @@ from sqlmodel import col, select
 from web.access import Administers, Audits, Manages, Reads, SignedInAs, sites_of
 from web.identifiers import digest, new_secret
 from web.problems import Problem, not_found, stale
-from web.routes.common import Cursor, Limit, Ref, routes, site_routes
-from web.schemas import (
+from web.routes.routers import Cursor, Limit, Ref, routes, site_routes
+from web.schemas.people import (
     AuditOut,
     LinkOut,
     MemberIn,
     MemberOut,
-    Page,
     PersonChange,
     PersonIn,
     PersonOut,
@@ -22,6 +21,7 @@ from web.schemas import (
     SiteIn,
     SiteOut,
 )
+from web.schemas.wire import Page
 from web.security import LINK_LASTS
 from web.store import cursor_of, cursor_read
 from web.tables import Audit, Link, Membership, Person, Site, now

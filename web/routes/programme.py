@@ -8,23 +8,15 @@ from fastapi import Path, Query, Request, Response
 from sqlmodel import col, select
 
 from web.access import Access, Plans, Reads, Reports
+from web.downloads import file_response
 from web.jobs import enqueue
 from web.problems import conflict, not_found
-from web.routes.common import Cursor, Limit, Ref, file_response, site_routes
 from web.routes.comparisons import job_out
+from web.routes.routers import Cursor, Limit, Ref, site_routes
 from web.routes.uploads import whole
-from web.schemas import (
-    DiaryIn,
-    DiaryOut,
-    JobOut,
-    Page,
-    ProgressIn,
-    ProgressOut,
-    ProgressRow,
-    ScheduleIn,
-    ScheduleOut,
-    Today,
-)
+from web.schemas.building import JobOut, ProgressIn, ProgressOut, ProgressRow, ScheduleIn, ScheduleOut
+from web.schemas.day import DiaryIn, DiaryOut, Today
+from web.schemas.wire import Page
 from web.store import check_version, etag, found, page, put, stored
 from web.tables import Diary, ProgressRecord, Schedule, Site
 from web.today import today

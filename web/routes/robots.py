@@ -13,9 +13,8 @@ from sqlmodel import col
 from web.access import Access, Commands, Ingests, Reads, Releases, Stops
 from web.identifiers import new_id
 from web.problems import conflict
-from web.routes.common import Cursor, Limit, Ref, site_routes
-from web.schemas import (
-    Page,
+from web.routes.routers import Cursor, Limit, Ref, site_routes
+from web.schemas.robots import (
     RobotState,
     RobotTaskIn,
     RobotTaskOut,
@@ -25,6 +24,7 @@ from web.schemas import (
     TaskCommand,
     TaskState,
 )
+from web.schemas.wire import Page
 from web.store import found, page, put
 from web.tables import Robot, RobotTask, Stop, now
 from web.trail import tell

@@ -12,10 +12,11 @@ from site_safety.hazards import Deed, Event, Evidence, HazardState, Source, Subj
 from site_safety.hazards import Hazard as HazardRecord
 from site_safety.records import from_json, to_json
 from web.access import Access, Ingests, Plans, Raises, Reads
+from web.downloads import file_response
 from web.identifiers import new_id
 from web.problems import Problem, conflict, not_found
-from web.routes.common import Cursor, Limit, Ref, file_response, site_routes
-from web.schemas import (
+from web.routes.routers import Cursor, Limit, Ref, site_routes
+from web.schemas.safety import (
     CameraCalibration,
     CameraMarks,
     CameraState,
@@ -24,10 +25,10 @@ from web.schemas import (
     HazardIn,
     HazardOut,
     HazardReport,
-    Page,
     ZoneIn,
     ZoneOut,
 )
+from web.schemas.wire import Page
 from web.security import Capability
 from web.store import add, check_version, etag, found, page, put, stored
 from web.tables import Camera, Hazard, Photo, Zone, now

@@ -13,8 +13,8 @@ from web.access import SignedInAs, cookie_name, csrf_of, forbidden, sites_of
 from web.database import writing
 from web.identifiers import digest, new_secret
 from web.problems import Problem, not_found
-from web.routes.common import API, Ref, routes
-from web.schemas import (
+from web.routes.routers import API, Ref, routes
+from web.schemas.people import (
     Credentials,
     FirstRun,
     LinkIn,

@@ -18,8 +18,9 @@ from web.access import Access, Allowed, Raises, SiteId
 from web.database import reading, writing
 from web.files import safe_name
 from web.problems import Problem, conflict, not_found
-from web.routes.common import Cursor, Limit, Ref, site_routes
-from web.schemas import Page, UploadOut
+from web.routes.routers import Cursor, Limit, Ref, site_routes
+from web.schemas.building import UploadOut
+from web.schemas.wire import Page
 from web.security import Capability
 from web.server_state import Server, server_of
 from web.store import found, page

@@ -1,34 +1,13 @@
-"""What the routes have in common: their addresses, their pages, and how files leave the server."""
+"""How files leave the server: whole, in part or not changed; never as a page."""
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from web.files import Files, safe_name
-from web.identifiers import ID_PATTERN
-from web.problems import MEDIA_TYPE, Problem, ProblemBody, not_found
-from web.transactions import TransactionRoute
+from web.problems import Problem, not_found
 
-API = "/api/v1"
-Ref = Annotated[str, Path(pattern=ID_PATTERN)]
-Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "default": {"description": "What went wrong", "content": {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}}
-}
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
 """What a browser may show in place; everything else is saved."""
-
-
-def routes(tag: str, prefix: str = "") -> APIRouter:
-    """A router outside of sites."""
-    return APIRouter(prefix=API + prefix, tags=[tag], route_class=TransactionRoute, responses=PROBLEMS)
-
-
-def site_routes(tag: str) -> APIRouter:
-    """A router within a site."""
-    return routes(tag, "/sites/{site_id}")
 
 
 def file_response(request: Request, files: Files, sha256: str, filename: str, media_type: str) -> Response:

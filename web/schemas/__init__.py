@@ -1,0 +1,1 @@
+"""What goes over the wire: snake_case, SI units, aware UTC times. Unknown keys are refused."""
