@@ -1,5 +1,6 @@
 """Signing in and out: by password, by a link that works once, by OpenID Connect; and tokens for programs."""
 
+import logging
 from datetime import timedelta
 from typing import Annotated
 
@@ -34,6 +35,7 @@ from web.tables import ApiToken, Link, Person, SignIn, now
 from web.trail import record
 
 router = routes("signing in")
+log = logging.getLogger(__name__)
 
 
 @router.get("/setup")
@@ -102,7 +104,11 @@ _OIDC_COOKIE, _OIDC_PATH, _OIDC_S = "sitewright-oidc", f"{API}/session/oidc", 60
 def sign_in_by_oidc(request: Request) -> Response:
     """Sign in with the organisation's OpenID Connect provider: leads to its page, which leads back."""
     settings = _with_oidc(request)
-    url, visit = oidc.begin(settings, _callback(request))
+    try:
+        _slowly(request)
+        url, visit = oidc.begin(settings, _callback(request))
+    except Problem as problem:
+        return _to_sign_in(problem)
     response = RedirectResponse(url, 303)
     # Lax, so that it comes back with the provider's redirect; of the session itself it says nothing.
     response.set_cookie(_OIDC_COOKIE, visit.cookie, max_age=_OIDC_S, path=_OIDC_PATH, secure=settings.secure,
@@ -118,12 +124,16 @@ def end_sign_in_by_oidc(
 ) -> Response:
     """The provider leads back here. Whoever it vouches for is signed in, where an administrator has added them."""
     settings, server = _with_oidc(request), server_of(request)
-    visit = oidc.Visit.read(request.cookies.get(_OIDC_COOKIE, ""))
-    who = oidc.identity(settings, _callback(request), visit, state, code)
-    with writing(server.engine) as session:
-        person = _known(session, who)
-        secret = begin_session(session, person, settings.session_days, request.headers.get("user-agent", ""))
-        session.commit()
+    try:
+        _slowly(request)
+        visit = oidc.Visit.read(request.cookies.get(_OIDC_COOKIE, ""))
+        who = oidc.identity(settings, _callback(request), visit, state, code)
+        with writing(server.engine) as session:
+            person = _known(session, who)
+            secret = begin_session(session, person, settings.session_days, request.headers.get("user-agent", ""))
+            session.commit()
+    except Problem as problem:
+        return _to_sign_in(problem)
     response = RedirectResponse("/", 303)
     set_cookie(request, response, secret)
     response.delete_cookie(_OIDC_COOKIE, path=_OIDC_PATH, secure=settings.secure, httponly=True, samesite="lax")
@@ -134,8 +144,13 @@ def _with_oidc(request: Request) -> ServerSettings:
     settings = server_of(request).settings
     if settings.oidc_issuer is None:
         raise not_found("a sign-in by OpenID Connect")
-    _slowly(request)
     return settings
+
+
+def _to_sign_in(problem: Problem) -> Response:
+    """A person's browser comes here, no program: the sign-in page says why, and the log has the particulars."""
+    log.warning("sign-in with the organisation: %s", problem)
+    return RedirectResponse(f"/?refused={problem.code}", 303)
 
 
 def _callback(request: Request) -> str:

@@ -48,9 +48,15 @@ export function sendAs(person: string): void {
   void flush()
 }
 
+let turn: Promise<void> = Promise.resolve()
+
+/** One at a time over all tabs. Without TLS browsers have no locks: then in this tab, and the server does each id once. */
+const alone = (work: () => Promise<void>): Promise<void> =>
+  window.isSecureContext ? navigator.locks.request('outbox', work) : (turn = turn.then(work, work))
+
 /** Send what waits, oldest first. One tab does it at a time; the first that finds no network stops. */
 export async function flush(): Promise<void> {
-  await navigator.locks.request('outbox', async () => {
+  await alone(async () => {
     const waiting = await database.outbox.where('state').anyOf('waiting', 'sending').sortBy('order')
     for (const item of waiting.filter(({ person }) => person === sender)) if (!(await send(item))) break
     await forgetOldSent()

@@ -1,4 +1,4 @@
-import { Button, Modal, NativeSelect } from '@mantine/core'
+import { Button, NativeSelect } from '@mantine/core'
 import { IconHandStop } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -7,6 +7,7 @@ import { wordsOf } from '../api/problem'
 import { useSitePath } from '../api/session'
 import { useConnection } from '../offline/connection'
 import { Trouble } from './Answer'
+import { Dialog } from './Dialog'
 import { StopState } from './StopState'
 
 const REASON = { en: 'Stopped by hand from the app', zh: '在应用中手动停止' }
@@ -33,11 +34,11 @@ export default function StopDialog({ close }: { close: () => void }) {
     ask.mutate({ params: { path }, body })
   }
   return (
-    <Modal opened onClose={close} title={t('stop.title')} size="lg" closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} title={t('stop.title')} size="lg">
       <div className="stack">
         {(!reachable || ask.isError) && <Trouble words={ask.isError ? wordsOf(ask.error) : t('stop.unreachable')} />}
         <NativeSelect label={t('stop.what')} data={places} value={where} onChange={(e) => setWhere(e.target.value)} />
-        <Button className="stop" size="xl" fullWidth loading={ask.isPending} onClick={stop}
+        <Button className="stop" size="xl" fullWidth loading={ask.isPending} onClick={stop} data-autofocus
           leftSection={<IconHandStop size={30} aria-hidden />}>
           {t('stop.now')}
         </Button>
@@ -49,6 +50,6 @@ export default function StopDialog({ close }: { close: () => void }) {
           {ask.isSuccess && active.length === 0 && <p>{t('stop.asked')}</p>}
         </div>
       </div>
-    </Modal>
+    </Dialog>
   )
 }

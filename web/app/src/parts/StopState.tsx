@@ -1,5 +1,3 @@
-import { Button } from '@mantine/core'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, queries, type Schemas } from '../api/client'
 import { wordsOf } from '../api/problem'
@@ -7,6 +5,7 @@ import { useMay, useSitePath } from '../api/session'
 import { moment, said } from '../i18n'
 import { Trouble } from './Answer'
 import { Mark } from './Mark'
+import { Sure } from './Sure'
 
 /** A stop that holds: which robots have confirmed that they stand, and which have not. */
 export function StopState({ stop, robots }: { stop: Schemas['StopOut']; robots: readonly Schemas['RobotState'][] }) {
@@ -57,7 +56,6 @@ function confirmed(stop: Schemas['StopOut'], robots: readonly Schemas['RobotStat
 function Release({ stop }: { stop: Schemas['StopOut'] }) {
   const { t } = useTranslation()
   const path = useSitePath()
-  const [sure, setSure] = useState(false)
   const release = api.useMutation('post', '/api/v1/sites/{site_id}/stop/{stop_id}/release', {
     onSettled: () => queries.invalidateQueries(),
   })
@@ -66,21 +64,9 @@ function Release({ stop }: { stop: Schemas['StopOut'] }) {
   return (
     <div className="row end">
       {release.isError && <Trouble words={wordsOf(release.error)} />}
-      {sure ? (
-        <>
-          <span>{t('stop.sure')}</span>
-          <Button variant="default" onClick={() => setSure(false)}>
-            {t('cancel')}
-          </Button>
-          <Button loading={release.isPending} onClick={go}>
-            {t('stop.release_yes')}
-          </Button>
-        </>
-      ) : (
-        <Button variant="default" onClick={() => setSure(true)}>
-          {t('stop.release')}
-        </Button>
-      )}
+      <Sure question={t('stop.sure')} yes={t('stop.release_yes')} pending={release.isPending} onYes={go}>
+        {t('stop.release')}
+      </Sure>
     </div>
   )
 }

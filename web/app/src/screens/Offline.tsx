@@ -21,8 +21,14 @@ export default function OfflineScreen() {
     <Screen title={t('nav.offline')}>
       <div className="halves">
         <Panel title={t('offline.packs')}>
-          <p className="quiet">{t('offline.packs_hint')}</p>
-          <Packs />
+          {window.isSecureContext ? (
+            <>
+              <p className="quiet">{t('offline.packs_hint')}</p>
+              <Packs />
+            </>
+          ) : (
+            <Empty title={t('offline.no_tls')}>{t('offline.no_tls_hint')}</Empty>
+          )}
         </Panel>
         <Panel title={t('outbox.title')}>
           <Outbox />

@@ -10,11 +10,15 @@ import { LanguageButton } from '../parts/LanguageButton'
 /** Links carry their secret behind the #, which no server log ever sees. */
 const secretOfLink = (): string => location.hash.slice(1)
 
+/** Why the organisation's provider led back without a sign-in, as a code of the server. */
+const refusal = (): string | null => new URLSearchParams(location.search).get('refused')
+
 /** The door: first administrator, one-time link, or e-mail and password. */
 export default function SignIn() {
   const { t } = useTranslation()
   const ways = api.useQuery('get', '/api/v1/setup', {})
   const [secret] = useState(secretOfLink)
+  const [refused] = useState(refusal)
   return (
     <main className="door">
       <div className="row">
@@ -22,6 +26,7 @@ export default function SignIn() {
         <h1 className="grow">Sitewright</h1>
         <LanguageButton />
       </div>
+      {refused && <Trouble words={t(`sign_in.refused.${refused}` as 'sign_in.refused.oidc-refused', { defaultValue: t('sign_in.refused.oidc-refused') })} />}
       <Answer of={ways}>
         {({ needs_administrator, oidc }) => (
           <>
@@ -40,7 +45,7 @@ export default function SignIn() {
 
 const entered = {
   onSuccess: async () => {
-    history.replaceState(null, '', location.hash ? '/' : location.href)
+    history.replaceState(null, '', location.hash || refusal() ? '/' : location.href)
     await queries.invalidateQueries()
   },
 }

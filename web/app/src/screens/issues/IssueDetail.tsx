@@ -1,4 +1,4 @@
-import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
+import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
@@ -7,6 +7,7 @@ import { useMay, useSession, useSite, useSitePath } from '../../api/session'
 import { day, moment } from '../../i18n'
 import { put } from '../../offline/outbox'
 import { Answer } from '../../parts/Answer'
+import { Dialog } from '../../parts/Dialog'
 import { Mark } from '../../parts/Mark'
 import { Photo } from '../../parts/Photo'
 import { ISSUE_LOOK, ISSUE_STATES, PRIORITIES } from './looks'
@@ -21,7 +22,7 @@ export function IssueDetail({ id, close }: { id: string; close: () => void }) {
   const issue = api.useQuery('get', '/api/v1/sites/{site_id}/issues/{issue_id}', { params: { path: { ...path, issue_id: id } } })
   const title = issue.data ? `#${issue.data.number} ${issue.data.title}` : t('issues.issue')
   return (
-    <Modal opened onClose={close} size="xl" title={title} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="xl" title={title}>
       <Answer of={issue}>
         {(found) => (
           <div className="stack">
@@ -43,7 +44,7 @@ export function IssueDetail({ id, close }: { id: string; close: () => void }) {
           </div>
         )}
       </Answer>
-    </Modal>
+    </Dialog>
   )
 }
 

@@ -1,9 +1,10 @@
-import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
+import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { newId } from '../../api/identifiers'
 import { useSession, useSitePath } from '../../api/session'
 import { put } from '../../offline/outbox'
+import { Dialog } from '../../parts/Dialog'
 import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
 import { PlaceField, type Where } from '../../parts/PlaceField'
 import type { Vec3 } from '../../viewer'
@@ -32,7 +33,7 @@ export function IssueForm(props: { element: string | null; storey: string; at: V
     close()
   }
   return (
-    <Modal opened onClose={close} size="xl" title={t('issues.new')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="xl" title={t('issues.new')}>
       <form className="form" onSubmit={(event) => void submit(event)}>
         <TextInput name="title" label={t('issues.title')} required maxLength={200} data-autofocus />
         <Textarea name="description" label={t('issues.description')} />
@@ -53,6 +54,6 @@ export function IssueForm(props: { element: string | null; storey: string; at: V
           <Button type="submit">{t('issues.raise')}</Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,5 +1,6 @@
 import { Button, CloseButton } from '@mantine/core'
 import { IconPlus, IconQrcode } from '@tabler/icons-react'
+import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { api, type Schemas } from '../../api/client'
@@ -7,6 +8,7 @@ import { Problem } from '../../api/problem'
 import { useMay, useSitePath } from '../../api/session'
 import { day, percent, said } from '../../i18n'
 import { Answer } from '../../parts/Answer'
+import { useFocusBack } from '../../parts/focus'
 import { StateMark } from '../../parts/Mark'
 import { Photo } from '../../parts/Photo'
 import { KeptStory } from './KeptStory'
@@ -19,11 +21,14 @@ export function ElementPanel(props: { guid: string; at: string | null; verdicts:
   const { guid, at, verdicts, close } = props
   const { t } = useTranslation()
   const path = useSitePath()
+  const heading = useRef<HTMLHeadingElement>(null)
+  useFocusBack()
+  useEffect(() => heading.current?.focus(), [])
   const element = api.useQuery('get', '/api/v1/sites/{site_id}/elements/{global_id}', { params: { path: { ...path, global_id: guid } } })
   return (
     <aside className="panel element" aria-label={t('element.title')}>
       <header>
-        <h2>{element.data?.name || t('element.title')}</h2>
+        <h2 ref={heading} tabIndex={-1}>{element.data?.name || t('element.title')}</h2>
         <CloseButton size={56} aria-label={t('close')} onClick={close} />
       </header>
       {element.isError && !(element.error instanceof Problem) ? (

@@ -1,5 +1,4 @@
 import { Button } from '@mantine/core'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { moment } from '../../i18n'
 import type { ItemState, Outgoing } from '../../offline/database'
@@ -7,6 +6,7 @@ import { discard, flush, retry, useOutbox } from '../../offline/outbox'
 import { Empty } from '../../parts/Empty'
 import { Mark } from '../../parts/Mark'
 import type { Look } from '../../parts/states'
+import { Sure } from '../../parts/Sure'
 
 const LOOK: Record<ItemState, Pick<Look, 'mark' | 'tone'>> = {
   waiting: { mark: '↑', tone: 'part' },
@@ -61,16 +61,9 @@ function Item({ item }: { item: Outgoing }) {
 
 function Discard({ item }: { item: Outgoing }) {
   const { t } = useTranslation()
-  const [sure, setSure] = useState(false)
-  if (!sure)
-    return (
-      <Button variant="default" onClick={() => setSure(true)}>
-        {t(item.state === 'conflict' ? 'outbox.theirs' : 'outbox.discard')}
-      </Button>
-    )
   return (
-    <Button className="stop" onClick={() => void discard(item.id)}>
-      {t('outbox.sure')}
-    </Button>
+    <Sure question={t('sure')} yes={t('outbox.sure')} grave onYes={() => void discard(item.id)}>
+      {t(item.state === 'conflict' ? 'outbox.theirs' : 'outbox.discard')}
+    </Sure>
   )
 }

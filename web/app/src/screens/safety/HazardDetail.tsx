@@ -1,4 +1,4 @@
-import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
+import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, queries, type Schemas } from '../../api/client'
@@ -7,6 +7,7 @@ import { useMay, useSession, useSitePath } from '../../api/session'
 import { moment, said } from '../../i18n'
 import { Answer, Trouble } from '../../parts/Answer'
 import { flush } from '../../offline/outbox'
+import { Dialog } from '../../parts/Dialog'
 import { Mark } from '../../parts/Mark'
 import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
 import { usePeople } from '../issues/people'
@@ -19,7 +20,7 @@ export function HazardDetail({ id, close }: { id: string; close: () => void }) {
   const path = useSitePath()
   const hazard = api.useQuery('get', '/api/v1/sites/{site_id}/hazards/{hazard_id}', { params: { path: { ...path, hazard_id: id } } })
   return (
-    <Modal opened onClose={close} size="lg" title={t('action.hazard')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="lg" title={t('action.hazard')}>
       <Answer of={hazard}>
         {(found) => (
           <div className="stack">
@@ -43,7 +44,7 @@ export function HazardDetail({ id, close }: { id: string; close: () => void }) {
           </div>
         )}
       </Answer>
-    </Modal>
+    </Dialog>
   )
 }
 

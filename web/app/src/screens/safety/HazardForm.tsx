@@ -1,9 +1,10 @@
-import { Button, Modal, NativeSelect, Textarea } from '@mantine/core'
+import { Button, NativeSelect, Textarea } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { newId } from '../../api/identifiers'
 import { useSession, useSitePath } from '../../api/session'
 import { put } from '../../offline/outbox'
+import { Dialog } from '../../parts/Dialog'
 import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
 import { PlaceField, type Where } from '../../parts/PlaceField'
 
@@ -28,7 +29,7 @@ export function HazardForm({ close }: { close: () => void }) {
     close()
   }
   return (
-    <Modal opened onClose={close} size="xl" title={t('safety.report')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="xl" title={t('safety.report')}>
       <form className="form" onSubmit={(event) => void submit(event)}>
         <Textarea name="text" label={t('safety.what')} required maxLength={2000} data-autofocus />
         <NativeSelect name="level" label={t('safety.level')} defaultValue="warning" data={LEVELS.map((value) => ({ value, label: t(`level.${value}`) }))} />
@@ -41,6 +42,6 @@ export function HazardForm({ close }: { close: () => void }) {
           <Button type="submit">{t('safety.report')}</Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

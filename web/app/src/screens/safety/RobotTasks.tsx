@@ -10,6 +10,7 @@ import { Answer, Trouble } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
 import { Mark } from '../../parts/Mark'
 import { Panel } from '../../parts/Panel'
+import { Sure } from '../../parts/Sure'
 import { TASK } from './looks'
 
 type Task = Schemas['RobotTaskOut']
@@ -81,7 +82,6 @@ function ApproveAll({ tasks }: { tasks: readonly Task[] }) {
   const { t } = useTranslation()
   const path = useSitePath()
   const may = useMay('robots')
-  const [sure, setSure] = useState(false)
   const waiting = tasks.filter((task) => task.state === 'proposed' && !task.asked)
   const approve = useMutation({
     mutationFn: async () => {
@@ -94,14 +94,9 @@ function ApproveAll({ tasks }: { tasks: readonly Task[] }) {
   return (
     <span className="row">
       {approve.isError && <Trouble words={wordsOf(approve.error)} />}
-      {sure && (
-        <Button variant="default" onClick={() => setSure(false)}>
-          {t('cancel')}
-        </Button>
-      )}
-      <Button variant={sure ? 'filled' : 'default'} loading={approve.isPending} onClick={() => (sure ? approve.mutate() : setSure(true))}>
-        {t(sure ? 'safety.approve_sure' : 'safety.approve_all', { count: waiting.length })}
-      </Button>
+      <Sure question={t('sure')} yes={t('safety.approve_sure', { count: waiting.length })} pending={approve.isPending} onYes={() => approve.mutate()}>
+        {t('safety.approve_all', { count: waiting.length })}
+      </Sure>
     </span>
   )
 }

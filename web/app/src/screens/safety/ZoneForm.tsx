@@ -1,4 +1,4 @@
-import { Button, Modal, NativeSelect, TextInput } from '@mantine/core'
+import { Button, NativeSelect, TextInput } from '@mantine/core'
 import { IconArrowBackUp, IconPlus } from '@tabler/icons-react'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -6,6 +6,7 @@ import { api, queries, type Schemas } from '../../api/client'
 import { wordsOf } from '../../api/problem'
 import { useSitePath } from '../../api/session'
 import { Trouble } from '../../parts/Answer'
+import { Dialog } from '../../parts/Dialog'
 import { StoreyPlan } from '../../parts/StoreyPlan'
 import { useStoreys } from '../../parts/storeys'
 import type { Vec3 } from '../../viewer'
@@ -41,7 +42,7 @@ export function ZoneForm({ close }: { close: () => void }) {
     save.mutate({ params: { path }, body })
   }
   return (
-    <Modal opened onClose={close} size="xl" title={t('safety.draw')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="xl" title={t('safety.draw')}>
       <form className="form" onSubmit={submit}>
         <div className="halves">
           <TextInput name="name" label={t('safety.zone_name')} required maxLength={200} data-autofocus />
@@ -65,7 +66,7 @@ export function ZoneForm({ close }: { close: () => void }) {
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 

@@ -8,6 +8,7 @@ import { useMay, useSitePath } from '../../api/session'
 import { Answer, Trouble } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
 import { Mark } from '../../parts/Mark'
+import { Sure } from '../../parts/Sure'
 import { ZoneForm } from './ZoneForm'
 
 /** Parts of the site with rules of their own. */
@@ -49,7 +50,6 @@ export function Zones() {
 function Row({ zone }: { zone: Schemas['ZoneOut'] }) {
   const { t } = useTranslation()
   const path = useSitePath()
-  const [sure, setSure] = useState(false)
   const may = useMay('plan')
   const remove = api.useMutation('delete', '/api/v1/sites/{site_id}/zones/{zone_id}', { onSettled: () => queries.invalidateQueries() })
   const heights = `${(zone.low_m ?? 0).toFixed(1)} – ${(zone.high_m ?? 0).toFixed(1)} m`
@@ -61,20 +61,11 @@ function Row({ zone }: { zone: Schemas['ZoneOut'] }) {
         <span className="quiet">{[zone.storey, heights].filter(Boolean).join(' · ')}</span>
         {remove.isError && <Trouble words={wordsOf(remove.error)} />}
       </span>
-      {may && !sure && (
-        <Button variant="default" aria-label={t('safety.zone_remove', { name: zone.name })} onClick={() => setSure(true)}>
+      {may && (
+        <Sure label={t('safety.zone_remove', { name: zone.name })} question={t('sure')} yes={t('safety.zone_sure')} grave
+          pending={remove.isPending} onYes={() => remove.mutate({ params: { path: { ...path, zone_id: zone.zone_id } } })}>
           <IconTrash aria-hidden />
-        </Button>
-      )}
-      {sure && (
-        <>
-          <Button variant="default" onClick={() => setSure(false)}>
-            {t('cancel')}
-          </Button>
-          <Button className="stop" loading={remove.isPending} onClick={() => remove.mutate({ params: { path: { ...path, zone_id: zone.zone_id } } })}>
-            {t('safety.zone_sure')}
-          </Button>
-        </>
+        </Sure>
       )}
     </li>
   )

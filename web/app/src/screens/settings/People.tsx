@@ -8,6 +8,7 @@ import { useMay, useSession, useSitePath } from '../../api/session'
 import { language } from '../../i18n'
 import { Answer, Trouble } from '../../parts/Answer'
 import { Panel } from '../../parts/Panel'
+import { Sure } from '../../parts/Sure'
 
 type Role = Schemas['MemberOut']['roles'][number]
 
@@ -36,10 +37,10 @@ export function People() {
                     </span>
                   </span>
                   {may && member.person_id !== person.person_id && (
-                    <Button variant="default" aria-label={t('settings.remove_name', { name: member.name })}
-                      onClick={() => remove.mutate({ params: { path: { ...path, person_id: member.person_id } } })}>
+                    <Sure label={t('settings.remove_name', { name: member.name })} question={t('sure')} yes={t('settings.remove_sure')} grave
+                      pending={remove.isPending} onYes={() => remove.mutate({ params: { path: { ...path, person_id: member.person_id } } })}>
                       {t('settings.remove')}
-                    </Button>
+                    </Sure>
                   )}
                 </li>
               ))}

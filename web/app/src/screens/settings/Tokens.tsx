@@ -8,6 +8,7 @@ import { day } from '../../i18n'
 import { Answer, Trouble } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
 import { Panel } from '../../parts/Panel'
+import { Sure } from '../../parts/Sure'
 
 /** What a program is for says what it may do. */
 const PURPOSES = {
@@ -45,9 +46,10 @@ export function Tokens() {
                         {token.scopes.join(', ')} · {day(token.created_at)}
                       </span>
                     </span>
-                    <Button variant="default" onClick={() => revoke.mutate({ params: { path: { token_id: token.token_id } } })}>
+                    <Sure label={t('settings.revoke_name', { name: token.name })} question={t('settings.revoke_question')} yes={t('settings.revoke_sure')} grave
+                      pending={revoke.isPending} onYes={() => revoke.mutate({ params: { path: { token_id: token.token_id } } })}>
                       {t('settings.revoke')}
-                    </Button>
+                    </Sure>
                   </li>
                 ))}
               </ul>

@@ -1,10 +1,11 @@
-import { Button, Modal, NativeSelect, TextInput } from '@mantine/core'
+import { Button, NativeSelect, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, queries, type Schemas } from '../../api/client'
 import { wordsOf } from '../../api/problem'
 import { useSitePath } from '../../api/session'
 import { Trouble } from '../../parts/Answer'
+import { Dialog } from '../../parts/Dialog'
 
 type Diary = Schemas['DiaryOut']
 type Sky = Schemas['Weather']['sky']
@@ -33,7 +34,7 @@ export default function DiaryForm({ date, diary, close }: { date: string; diary:
   const change = (n: number, part: Partial<Schemas['Crew']>) =>
     setCrews(crews.map((crew, i) => (i === n ? { ...crew, ...part } : crew)))
   return (
-    <Modal opened onClose={close} title={t('today.diary')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} title={t('today.diary')}>
       <form className="form" onSubmit={submit}>
         <NativeSelect name="sky" label={t('today.weather')} defaultValue={diary?.weather?.sky ?? 'sun'}
           data={SKIES.map((sky) => ({ value: sky, label: t(`sky.${sky}`) }))} />
@@ -59,6 +60,6 @@ export default function DiaryForm({ date, diary, close }: { date: string; diary:
           {t('save')}
         </Button>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
