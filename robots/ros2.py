@@ -11,11 +11,12 @@ import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import rclpy
-from rclpy.action import ActionClient
+from action_msgs.msg import GoalStatus
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -42,6 +43,9 @@ STATE_QOS = QoSProfile(
 )
 STOP_QOS = QoSProfile(depth=64, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 GRANT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+FEEDBACK_QOS = QoSProfile(depth=10)
+SPIN_S = 0.5
+"""The longest that the executor waits for an event before it looks whether it was closed."""
 
 
 def prepare_environment() -> None:
@@ -62,7 +66,7 @@ class RosLink:
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self.node = Node(name, context=self._context, start_parameter_services=False, enable_rosout=False)
-        self.executor = SingleThreadedExecutor(context=self._context)
+        self.executor = _executor(self._context)
         self.executor.add_node(self.node)
         self._stop_publisher = self.node.create_publisher(StopRequest, "/site/stop", STOP_QOS)
         self._stops: dict[tuple[str, bool], set[str]] = {}
@@ -119,7 +123,7 @@ class RosLink:
     def _spin(self) -> None:
         while not self._closed:
             try:
-                self.executor.spin()
+                self.executor.spin_once(timeout_sec=SPIN_S)
             except ExternalShutdownException:
                 return
             except Exception:
@@ -133,8 +137,21 @@ class RosLink:
             self.publish(self._stop_publisher, message)
 
 
+def _executor(context: Any) -> Any:
+    """rclpy's executor of events where it has one: the other looks at every entity again for each message."""
+    try:
+        from rclpy.experimental.events_executor import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor(context=context)
+    return EventsExecutor(context=context)
+
+
 class Ros2Robot:
-    """Obeys robots.robot.Robot for whoever serves the names of robots/interfaces under `/site/robots/<id>/`."""
+    """Obeys robots.robot.Robot for whoever serves the names of robots/interfaces under `/site/robots/<id>/`.
+
+    The action is spoken by its services and its feedback: rclpy's ActionClient reads the status of all recent goals
+    anew with each change of one, which at many short tasks a second costs more than all else.
+    """
 
     def __init__(self, link: RosLink, robot_id: str) -> None:
         self._link, self._robot_id = link, robot_id
@@ -142,8 +159,12 @@ class Ros2Robot:
         self._newest: RobotState | None = None
         self._heard_s = -SILENT_S
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        node = link.node
-        self._action = ActionClient(node, ExecuteTask, f"{self._base}/execute_task")
+        self._goal_id = b""
+        self._on_progress: OnProgress = lambda done: None
+        node, action, parts = link.node, f"{self._base}/execute_task/_action", ExecuteTask.Impl
+        self._goals = node.create_client(parts.SendGoalService, f"{action}/send_goal")
+        self._results = node.create_client(parts.GetResultService, f"{action}/get_result")
+        node.create_subscription(parts.FeedbackMessage, f"{action}/feedback", self._on_feedback, FEEDBACK_QOS)
         self._command = node.create_client(CommandTask, f"{self._base}/command_task")
         self._grants = node.create_publisher(ZoneGrant, f"{self._base}/grant", GRANT_QOS)
         node.create_subscription(StateMessage, f"{self._base}/state", self._receive, STATE_QOS)
@@ -169,17 +190,20 @@ class Ros2Robot:
         """Send the goal and wait, as long as the same start of the robot keeps talking."""
         self._must_be_there()
         instance = self._newest.instance if self._newest else ""
-
-        def feedback(message: Any) -> None:
-            self._link.call_soon(on_progress, message.feedback.targets_done)
-
-        sent = self._action.send_goal_async(order_goal(order), feedback_callback=feedback)
-        goal = await self._in_time(self._link.awaitable(sent))
-        if not goal.accepted:
+        self._goal_id, self._on_progress = uuid.uuid4().bytes, on_progress
+        request = ExecuteTask.Impl.SendGoalService.Request(goal=order_goal(order))
+        request.goal_id.uuid = list(self._goal_id)
+        if not (await self._in_time(self._call(self._goals, request))).accepted:
             raise Refused(f"{self._robot_id} rejected the goal", "an accepted goal", "see the robot's own log")
-        result = self._link.awaitable(goal.get_result_async())
-        while not (await asyncio.wait([result], timeout=SILENT_S / 3))[0]:
-            self._must_be_there(instance)
+        asked = ExecuteTask.Impl.GetResultService.Request(goal_id=request.goal_id)
+        result = asyncio.ensure_future(self._call(self._results, asked))
+        try:
+            while not (await asyncio.wait([result], timeout=SILENT_S / 3))[0]:
+                self._must_be_there(instance)
+        finally:
+            result.cancel()
+        if result.result().status == GoalStatus.STATUS_UNKNOWN:  # it forgot: what the answer holds is nothing
+            raise self._lost()
         return read_result(result.result().result, self._robot_id)
 
     async def pause(self, token: int) -> None:
@@ -220,6 +244,21 @@ class Ros2Robot:
         if message.robot_id == self._robot_id:
             self._link.call_soon(self._take, read_state(message))
 
+    def _on_feedback(self, message: Any) -> None:
+        self._link.call_soon(self._progress, bytes(message.goal_id.uuid), message.feedback.targets_done)
+
+    def _progress(self, goal_id: bytes, targets_done: int) -> None:
+        if goal_id == self._goal_id:
+            self._on_progress(targets_done)
+
+    async def _call(self, client: Any, request: Any) -> Any:
+        """The answer of a service; one that nobody waits for any more is forgotten."""
+        future = client.call_async(request)
+        try:
+            return await self._link.awaitable(future)
+        finally:
+            client.remove_pending_request(future)
+
     def _take(self, state: RobotState) -> None:
         self._newest, self._heard_s = state, time.monotonic()
         waiting, self._news = self._news, asyncio.get_running_loop().create_future()
@@ -233,7 +272,7 @@ class Ros2Robot:
 
     async def _ask(self, command: int, token: int, task_id: str = "") -> Any:
         request = CommandTask.Request(command=command, token=token, task_id=task_id)
-        answer = await self._in_time(self._link.awaitable(self._command.call_async(request)))
+        answer = await self._in_time(self._call(self._command, request))
         if not answer.done:
             raise Refused(answer.reason.en or f"{self._robot_id} refused")
         return answer

@@ -29,6 +29,8 @@ from robots.tasks import Kind
 
 LEAST_S = 0.1
 """Between two states, a stop's confirmation apart."""
+RESULTS_S = 5
+"""A result is asked for at once; later the robot's own memory answers."""
 
 
 class RosShell:
@@ -52,7 +54,7 @@ class RosShell:
             f"{base}/execute_task",
             self._on_goal,
             cancel_callback=lambda goal: CancelResponse.ACCEPT,
-            result_timeout=30,
+            result_timeout=RESULTS_S,
         )
         threading.Thread(target=self._spin, daemon=True).start()
 
