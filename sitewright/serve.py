@@ -68,11 +68,16 @@ def run(app: Any, listener: socket.socket, settings: "ServerSettings") -> None:
     """Serve until SIGINT or SIGTERM."""
     import uvicorn
 
+    class Serving(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.server.feed.end()  # else listeners are waited for, and then cut off
+            await super().shutdown(sockets)
+
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3,
         ssl_certfile=settings.tls_certificate, ssl_keyfile=settings.tls_key, proxy_headers=bool(settings.public_url),
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listener])
+    Serving(config).run(sockets=[listener])
 
 
 @contextlib.contextmanager

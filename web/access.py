@@ -1,25 +1,30 @@
 """Who asks, and may they: a cookie with its CSRF header, or a token; then roles or scopes; then the route.
 
 A route names what it asks for by the type of its parameter: `access: Surveys`. A site that the caller is not on does
-not exist for them (404); what their role does not allow is refused (403).
+not exist for them (404); what their role does not allow is refused (403). Who sends much, or something that is slow to
+read, is asked before: strangers cost a look into the database, not a body.
 """
 
 import hashlib
 import hmac
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 from starlette.concurrency import run_in_threadpool
 
+from web.database import reading
 from web.identifiers import ID_PATTERN, digest
 from web.problems import Problem, not_found
 from web.security import TOKEN_PREFIX, Capability, capabilities, of_token
 from web.server_state import Server, server_of
 from web.tables import ApiToken, Membership, Person, SignIn, Site, now
-from web.transactions import SAFE, answer_again, take_turn
+from web.transactions import SAFE, TransactionRoute, answer_again, take_turn
 
 SiteId = Annotated[str, Path(pattern=ID_PATTERN, description="The site.")]
 CSRF = "x-csrf-token"
@@ -62,17 +67,16 @@ class Anyone:
     async def __call__(self, request: Request) -> Access:
         """Their access, outside of any site."""
         await take_turn(request)
-        return await run_in_threadpool(self.check, request)
+        return await run_in_threadpool(self.check, request, request.state.session)
 
-    def check(self, request: Request) -> Access:
+    def check(self, request: Request, session: Session, site_id: str = "") -> Access:
         """Their access, outside of any site."""
-        return self._access(request, "", frozenset())
+        return self._access(request, session, frozenset())
 
-    def _access(self, request: Request, site_id: str, may: frozenset[Capability]) -> Access:
-        actor = request.state.actor_found = _actor(request)
-        session: Session = request.state.session
+    def _access(self, request: Request, session: Session, may: frozenset[Capability]) -> Access:
+        actor = request.state.actor_found = _actor(request, session)
         session.info["actor"] = (actor.id, actor.name)
-        return Access(actor, site_id, may, session, server_of(request))
+        return Access(actor, "", may, session, server_of(request))
 
     def admitted(self, request: Request, access: Access) -> Access:
         """The access, unless this very request was answered before."""
@@ -83,9 +87,9 @@ class Anyone:
 class AnyPerson(Anyone):
     """Any person or program that is signed in; of changes, persons only."""
 
-    def check(self, request: Request) -> Access:
+    def check(self, request: Request, session: Session, site_id: str = "") -> Access:
         """Their access, outside of any site."""
-        access = self._access(request, "", frozenset())
+        access = self._access(request, session, frozenset())
         if access.actor.token and request.method not in SAFE:
             raise forbidden("a person who is signed in")
         return self.admitted(request, access)
@@ -94,9 +98,9 @@ class AnyPerson(Anyone):
 class Administrator(Anyone):
     """An administrator of the server, in person."""
 
-    def check(self, request: Request) -> Access:
+    def check(self, request: Request, session: Session, site_id: str = "") -> Access:
         """Their access, outside of any site."""
-        access = self._access(request, "", frozenset(Capability))
+        access = self._access(request, session, frozenset(Capability))
         if access.actor.token or not access.actor.person.is_admin:
             raise forbidden("an administrator")
         return self.admitted(request, access)
@@ -111,34 +115,89 @@ class Allowed(Anyone):
     async def __call__(self, request: Request, site_id: SiteId) -> Access:  # type: ignore[override]
         """Their access to the site."""
         await take_turn(request)
-        return await run_in_threadpool(self.check, request, site_id)
+        return await run_in_threadpool(self.check, request, request.state.session, site_id)
 
-    def check(self, request: Request, site_id: str) -> Access:  # type: ignore[override]
+    def check(self, request: Request, session: Session, site_id: str = "") -> Access:
         """Their access to the site."""
-        access = self._access(request, site_id, frozenset())
-        may = _rights(access.session, access.actor, site_id)
+        access = self._access(request, session, frozenset())
+        may = _rights(session, access.actor, site_id)
         if not may:
             raise not_found(f"site {site_id}")
         if self.capability not in may:
             raise forbidden(f"the right to {self.capability}")
-        return self.admitted(request, Access(access.actor, site_id, may, access.session, access.server))
+        return self.admitted(request, replace(access, site_id=site_id, may=may))
 
 
-def _actor(request: Request) -> Actor:
+def guard_of(dependant: Dependant) -> Anyone | None:
+    """What a route asks of its caller; None where it is open."""
+    for each in dependant.dependencies:
+        guard = each.call if isinstance(each.call, Anyone) else guard_of(each)
+        if guard:
+            return guard
+    return None
+
+
+# --- Before the transaction -------------------------------------------------------------------------------------------
+
+MUCH_BYTES = 64 * 1024
+"""A body of more than this is read only from who may send it."""
+
+
+class GuardedRoute(TransactionRoute):
+    """A route that knows its caller before it reads much from them."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler behind its guard."""
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            if _sends_much(request):
+                await known_beforehand(request)
+            return await handle(request)
+
+        return guarded
+
+
+async def known_beforehand(request: Request) -> None:
+    """See that the caller may do what the route does, in a reading transaction of its own. Raises Problem."""
+    route: APIRoute = request.scope["route"]
+    guard = guard_of(route.dependant)
+    if guard:
+        await run_in_threadpool(checked, guard, request)
+
+
+def checked(guard: Anyone, request: Request) -> Access:
+    """The caller's access, whose session ends here. Raises Problem."""
+    with reading(server_of(request).engine) as session:
+        return guard.check(request, session, request.path_params.get("site_id", ""))
+
+
+KnownBeforehand = Annotated[None, Depends(known_beforehand)]
+"""For a dependency that is slow, such as decoding a picture: named before `access`, it holds up no transaction."""
+
+
+def _sends_much(request: Request) -> bool:
+    """Whether a large body comes, or one of a length that is not said."""
+    return "transfer-encoding" in request.headers or int(request.headers.get("content-length", 0)) > MUCH_BYTES
+
+
+# --- Who it is --------------------------------------------------------------------------------------------------------
+
+
+def _actor(request: Request, session: Session) -> Actor:
     authorization = request.headers.get("authorization", "")
-    actor = _by_token(request, authorization) if authorization else _by_cookie(request)
+    actor = _by_token(session, authorization) if authorization else _by_cookie(request, session)
     if not actor.person.is_active:
         raise unauthorized()
     return actor
 
 
-def _by_token(request: Request, authorization: str) -> Actor:
+def _by_token(session: Session, authorization: str) -> Actor:
     scheme, _, text = authorization.partition(" ")
     prefix, _, rest = text.strip().partition("_")
     token_id, _, secret = rest.partition("_")
     if scheme.lower() != "bearer" or prefix != TOKEN_PREFIX or not token_id.isalnum():
         raise unauthorized()
-    session: Session = request.state.session
     token = session.get(ApiToken, token_id)
     if not token or not hmac.compare_digest(token.secret_hash, digest(secret)):
         raise unauthorized()
@@ -156,11 +215,10 @@ _SIGNED_IN = (
 """Every request of a browser asks it, so it is put together once."""
 
 
-def _by_cookie(request: Request) -> Actor:
+def _by_cookie(request: Request, session: Session) -> Actor:
     secret = request.cookies.get(cookie_name(server_of(request).settings.secure), "")
     if not secret:
         raise unauthorized()
-    session: Session = request.state.session
     person = session.exec(_SIGNED_IN, params={"id": digest(secret), "now": now()}).first()
     if not person:
         raise unauthorized()

@@ -24,13 +24,17 @@ FORGOTTEN = "stream.forgotten"
 @dataclass(eq=False)
 class _Listener:
     site_id: str
-    events: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
+    events: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
     is_slow: bool = False
 
     def put(self, event: Event) -> None:
         self.is_slow = self.is_slow or self.events.full()
         if not self.is_slow:
             self.events.put_nowait(event)
+
+    def wake(self) -> None:
+        if not self.events.full():
+            self.events.put_nowait(None)
 
     async def next(self) -> Event | None:
         try:
@@ -47,6 +51,13 @@ class Feed:
         self._listeners: set[_Listener] = set()
         self._news = asyncio.Event()
         self._last = 0
+        self._ends = False
+
+    def end(self) -> None:
+        """Let every listener go: the server stops. They come back with their last id."""
+        self._ends = True
+        for listener in self._listeners:
+            listener.wake()
 
     def wake(self) -> None:
         """Something was committed here."""
@@ -65,7 +76,7 @@ class Feed:
     async def listen(self, site_id: str, after: int | None) -> AsyncIterator[Event | None]:
         """The events of a site after an id, or from now on; None now and then, while nothing happens.
 
-        Ends when the listener is too slow: it comes back with its last id.
+        Ends when the listener is too slow, or the server stops: it comes back with its last id.
         """
         listener = _Listener(site_id)
         if not self._listeners:
@@ -78,7 +89,7 @@ class Feed:
             async for event in self._kept(site_id, last):
                 last = event.id or last
                 yield event
-            while not (listener.is_slow and listener.events.empty()):
+            while not (self._ends or (listener.is_slow and listener.events.empty())):
                 news = await listener.next()
                 if news is None or (news.id or 0) > last:
                     yield news

@@ -14,6 +14,11 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(self), microphone=()",
 }
+MIB = 1024**2
+OPEN, OPEN_BYTES = ("/api/v1/session", "/api/v1/setup"), 64 * 1024
+"""What strangers may send to sign in, and how much of it."""
+LARGER = {"/photos": 30 * MIB, "/clips": 60 * MIB, "/reports": 100 * MIB, "/issues/import": 100 * MIB}
+"""The most that a request has where files come as its body, by how its path ends."""
 CLOSED = "default-src 'none'; frame-ancestors 'none'"
 """The policy of what is no page of the app."""
 
@@ -31,7 +36,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        head = scope["method"] == "HEAD" and not _is_upload(scope["path"])
+        head = scope["method"] == "HEAD" and "/uploads/" not in scope["path"]
         strict = _Strict(send, secure=self._server.settings.secure, head=head)
         try:
             self._refuse(scope, headers)
@@ -54,14 +59,17 @@ class Gate:
             raise _too_large(self._limit(scope, headers))
 
     def _limit(self, scope: Scope, headers: Headers) -> int:
-        if headers.get("content-type") == OFFSET_STREAM:
+        if _is_part(scope, headers):
             return int(self._server.settings.upload_gib * 1024**3)
-        large = scope["path"].endswith(("/photos", "/reports", "/issues/import", "/clips"))
-        return max(self._most, 100 * 1024**2) if large else self._most
+        if scope["path"].startswith(OPEN):
+            return OPEN_BYTES
+        return next((max(most, self._most) for end, most in LARGER.items() if scope["path"].endswith(end)), self._most)
 
 
-def _is_upload(path: str) -> bool:
-    return "/uploads/" in path
+def _is_part(scope: Scope, headers: Headers) -> bool:
+    """Whether it goes to a file and not into memory."""
+    is_upload = scope["method"] == "PATCH" and "/uploads/" in scope["path"]
+    return is_upload and headers.get("content-type") == OFFSET_STREAM
 
 
 def _too_large(limit: int) -> Problem:

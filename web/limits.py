@@ -37,11 +37,16 @@ READS_BESIDE = 4
 """With the database in this very process, where more at once only get in each other's and the writer's way."""
 
 
+DECODED_AT_ONCE = 2
+"""Each in a child process, of which a hostile one may take as much as its limits say."""
+
+
 class Turns:
-    """How many transactions of requests go on at once; the others wait here, where waiting takes neither a thread
-    nor a connection, and go on in the order in which they came.
+    """How many transactions of requests go on at once, and how many files from outside are decoded; the others wait
+    here, where waiting takes neither a thread nor a connection, and go on in the order in which they came.
     """
 
     def __init__(self, *, one_writer: bool) -> None:
         self.reads = asyncio.Semaphore(READS_BESIDE if one_writer else READS_AT_ONCE)
         self.writes = asyncio.Semaphore(1 if one_writer else WRITES_AT_ONCE)
+        self.decoding = asyncio.Semaphore(DECODED_AT_ONCE)

@@ -2,15 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from web.access import Allowed, Anyone
+from web.access import Allowed, guard_of
 from web.settings import ServerSettings
 
 PATH = Path(__file__).parent / "openapi.json"
@@ -30,18 +28,10 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def requirement(route: APIRoute) -> str | None:
     """What a route asks of its caller: a capability, `person`, `administrator`; None where it is open."""
-    for each in _dependencies(route.dependant):
-        if isinstance(each.call, Allowed):
-            return each.call.capability.value
-        if isinstance(each.call, Anyone):
-            return type(each.call).__name__
-    return None
-
-
-def _dependencies(dependant: Dependant) -> Iterator[Dependant]:
-    for each in dependant.dependencies:
-        yield each
-        yield from _dependencies(each)
+    guard = guard_of(route.dependant)
+    if isinstance(guard, Allowed):
+        return guard.capability.value
+    return type(guard).__name__ if guard else None
 
 
 def api_routes() -> list[APIRoute]:

@@ -53,6 +53,7 @@ ROUTERS = (
     people.server_routes,
     people.router,
     uploads.router,
+    uploads.parts,
     models.router,
     packs.router,
     comparisons.router,

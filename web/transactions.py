@@ -80,8 +80,8 @@ def _fingerprint(request: Request) -> str | None:
 
 
 def answer_again(request: Request, session: Session, actor: str) -> None:
-    """Raise Repeated where this actor's key was answered before; called once the actor is known."""
-    fingerprint: str | None = request.state.fingerprint
+    """Raise Repeated where this actor's key was answered before, once the actor is known and the body was read."""
+    fingerprint: str | None = getattr(request.state, "fingerprint", None)
     if fingerprint is None:
         return
     key = request.headers[KEY]

@@ -25,7 +25,8 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-m", "sitewright", "serve", "--port", "0", "--data", str(folder / "data")]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
+        self.errors = (folder / "errors").open("a+", encoding="utf-8")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=folder)
         assert self.process.stdout
         self.address = self.process.stdout.readline().split()[-1]
         self.client = httpx.Client(base_url=self.address + "/api/v1", timeout=30)
@@ -44,6 +45,12 @@ class Running:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(30) == 130
+        self.errors.close()
+
+    def said(self) -> str:
+        """What it wrote to its standard error until now."""
+        self.errors.seek(0)
+        return self.errors.read()
 
 
 @contextlib.contextmanager
@@ -92,6 +99,20 @@ def test_a_second_start_makes_no_second_administrator(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         assert server.client.get("/setup").json()["needs_administrator"] is False
         server.sign_in("/session", email="ada@example.org", password=PASSWORD)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_stopped_lets_its_listeners_go_without_a_word(tmp_path: Path, signal_number: int) -> None:
+    with running(tmp_path) as server:
+        server.sign_in("/setup", secret=server.first_link(), name="Ada", email="ada@example.org", password=PASSWORD)
+        site_id = server.client.post("/sites", json={"name": "Yard"}).json()["site_id"]
+        with server.client.stream("GET", f"/sites/{site_id}/events") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            server.process.send_signal(signal_number)
+            assert "data" not in "".join(lines), "it ends whole; one that is cut off raises"
+        assert server.process.wait(30) == 130
+        assert server.said() == ""
 
 
 def test_the_worker_reads_a_model_and_the_stream_tells_of_it(server: Running, site: str, tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from web.access import Administers, Ingests, Manages, Reads
+from web.access import Administers, Ingests, KnownBeforehand, Manages, Reads
 from web.downloads import file_response
 from web.identifiers import new_id, new_secret
 from web.jobs import enqueue
@@ -17,6 +17,7 @@ from web.schemas.building import JobOut
 from web.schemas.day import ReportOut
 from web.schemas.exchange import ImportIn, NewWebhook, WebhookIn, WebhookOut
 from web.schemas.wire import Page, Text
+from web.server_state import server_of
 from web.store import add, found, page, stored
 from web.tables import Job, Report, Webhook, now
 
@@ -59,10 +60,16 @@ def list_reports(access: Reads, cursor: Cursor = None, limit: Limit = 100) -> Pa
     return page(access, Report, _report, cursor, limit)
 
 
+def _file_sent(request: Request, _: KnownBeforehand) -> str:
+    """SHA-256 of the file that is the body."""
+    return server_of(request).files.keep_bytes(request.state.body)
+
+
 @router.post("/reports", status_code=201, openapi_extra={"requestBody": {"required": True, "content": {
     kind: {"schema": {"type": "string", "format": "binary"}} for kind in REPORT_MEDIA}}})  # fmt: skip
 def file_report(
     request: Request,
+    sha256: Annotated[str, Depends(_file_sent)],
     access: Ingests,
     kind: Annotated[Text, Query(min_length=1, max_length=60)],
     title_en: Annotated[Text, Query(min_length=1, max_length=200)],
@@ -73,7 +80,6 @@ def file_report(
     """A program files a report: the body is the file. A report is superseded by a later one, never changed."""
     media = request.headers.get("content-type", "").partition(";")[0]
     body = {"kind": kind, "title": {"en": title_en, "zh": title_zh}, "period": {"from": since, "to": until}}
-    sha256 = access.server.files.keep_bytes(request.state.body)
     row = add(access, Report, new_id(), body, kind, sha256=sha256,
               media_type=media if media in REPORT_MEDIA else "application/octet-stream")  # fmt: skip
     return _report(row)

@@ -5,18 +5,19 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime
 from sqlmodel import col, func, select
+from starlette.concurrency import run_in_threadpool
 
-from bim.bcf import bcf_bytes, read_bcf
-from web.access import Access, Raises, Reads
+from bim.bcf import Bcf, bcf_bytes, read_bcf
+from web.access import Access, KnownBeforehand, Raises, Reads
 from web.database import in_turn
 from web.downloads import file_response
 from web.identifiers import new_id
 from web.issues_bcf import bcf_of, guid_of, issues_of
 from web.pictures import checked_picture
-from web.problems import Problem, conflict
+from web.problems import conflict
 from web.routes.routers import Cursor, Limit, Ref, site_routes
 from web.schemas.issues import (
     CommentIn,
@@ -29,11 +30,11 @@ from web.schemas.issues import (
     PhotoOut,
 )
 from web.schemas.wire import Id, Page
+from web.server_state import server_of
 from web.store import add, check_version, etag, found, mention, page, put, stored
 from web.tables import Issue, Photo, Site, now
 
 router = site_routes("issues and photos")
-PHOTO_BYTES = 30 * 1024**2
 
 
 @router.get("/issues")
@@ -75,14 +76,22 @@ def export_issues(access: Reads) -> Response:
     return Response(archive, media_type="application/zip", headers=headers)
 
 
-@router.post("/issues/import", openapi_extra={"requestBody": {"required": True, "content": {
-    "application/zip": {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
-def import_issues(request: Request, access: Raises) -> ImportedIssues:
-    """Issues of a BCF archive (2.0, 2.1, 3.0): new ones are added, known ones brought up to date by their GUID."""
+async def _archive_sent(request: Request, _: KnownBeforehand) -> Bcf:
+    async with server_of(request).turns.decoding:
+        return await run_in_threadpool(_read_archive, request.state.body)
+
+
+def _read_archive(content: bytes) -> Bcf:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "issues.bcfzip"
-        path.write_bytes(request.state.body)
-        archive = read_bcf(path)
+        path.write_bytes(content)
+        return read_bcf(path)
+
+
+@router.post("/issues/import", openapi_extra={"requestBody": {"required": True, "content": {
+    "application/zip": {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
+def import_issues(archive: Annotated[Bcf, Depends(_archive_sent)], access: Raises) -> ImportedIssues:
+    """Issues of a BCF archive (2.0, 2.1, 3.0): new ones are added, known ones brought up to date by their GUID."""
     known = {
         row.body["bcf_guid"]: row for row in access.session.exec(select(Issue).where(Issue.site_id == access.site_id))
     }
@@ -152,28 +161,29 @@ def list_photos(access: Reads, cursor: Cursor = None, limit: Limit = 100) -> Pag
     return page(access, Photo, _photo, cursor, limit)
 
 
+async def _picture_sent(request: Request, _: KnownBeforehand) -> tuple[str, str]:
+    """Media type and SHA-256 of the picture that is the body."""
+    server = server_of(request)
+    async with server.turns.decoding:
+        media_type, clean = await run_in_threadpool(checked_picture, io.BytesIO(request.state.body))
+    return media_type, await run_in_threadpool(server.files.keep_bytes, clean)
+
+
 @router.post("/photos", status_code=201, openapi_extra={"requestBody": {"required": True, "content": {
     "image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
 def add_photo(
-    request: Request,
+    picture: Annotated[tuple[str, str], Depends(_picture_sent)],
     access: Raises,
     taken_at: AwareDatetime | None = None,
     photo_id: Annotated[Id | None, Query(description="Chosen by a device that was offline.")] = None,
-    content_length: Annotated[int, Header(ge=1, le=PHOTO_BYTES)] = 1,
 ) -> PhotoOut:
-    """Add a photo: the body is a JPEG, PNG or WebP. Caption, place and marks follow by PATCH."""
-    content: bytes = request.state.body
-    if not 0 < len(content) <= PHOTO_BYTES:
-        raise Problem(
-            413, "too-large", "a photo has 1 byte to 30 MiB; make it smaller", "照片大小须不超过 30 MiB；请压缩"
-        )
-    media_type, clean = checked_picture(io.BytesIO(content))
+    """Add a photo: the body is a JPEG, PNG or WebP of at most 30 MiB. Caption, place and marks follow by PATCH."""
+    media_type, sha256 = picture
     ref = photo_id or new_id()
     if photo_id and access.session.get(Photo, (access.site_id, ref)):
         raise conflict("already-there", "a photo with this id exists", "该编号的照片已存在")
     about = {"taken_at": (taken_at or now()).isoformat(), "author": access.actor.name, "caption": "", "storey": ""}
     body: dict[str, Any] = about | {"element_ids": [], "place_m": None, "marks": []}
-    sha256 = access.server.files.keep_bytes(clean)
     return _photo(add(access, Photo, ref, body, "", sha256=sha256, media_type=media_type))
 
 

@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from fastapi.routing import APIRoute
 
+from web.access import GuardedRoute
 from web.identifiers import ID_PATTERN
 from web.problems import MEDIA_TYPE, ProblemBody
-from web.transactions import TransactionRoute
 
-API = "/api/v1"
+API, SITE = "/api/v1", "/sites/{site_id}"
 Ref = Annotated[str, Path(pattern=ID_PATTERN)]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
@@ -17,11 +18,16 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(tag: str, prefix: str = "") -> APIRouter:
+def routes(tag: str, prefix: str = "", route_class: type[APIRoute] = GuardedRoute) -> APIRouter:
     """A router outside of sites."""
-    return APIRouter(prefix=API + prefix, tags=[tag], route_class=TransactionRoute, responses=PROBLEMS)
+    return APIRouter(prefix=API + prefix, tags=[tag], route_class=route_class, responses=PROBLEMS)
 
 
 def site_routes(tag: str) -> APIRouter:
     """A router within a site."""
-    return routes(tag, "/sites/{site_id}")
+    return routes(tag, SITE)
+
+
+def stream_routes(tag: str) -> APIRouter:
+    """A router within a site whose bodies stream in or out: its routes open transactions where they need one."""
+    return routes(tag, SITE, APIRoute)

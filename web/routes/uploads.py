@@ -7,6 +7,7 @@ import asyncio
 import base64
 import binascii
 from collections import defaultdict
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Header, Request, Response
@@ -14,11 +15,11 @@ from sqlmodel import select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from web.access import Access, Allowed, Raises, SiteId
+from web.access import Access, Allowed, Raises, SiteId, checked
 from web.database import reading, writing
 from web.files import safe_name
 from web.problems import Problem, conflict, not_found
-from web.routes.routers import Cursor, Limit, Ref, site_routes
+from web.routes.routers import Cursor, Limit, Ref, site_routes, stream_routes
 from web.schemas.building import UploadOut
 from web.schemas.wire import Page
 from web.security import Capability
@@ -30,6 +31,8 @@ from web.uploads import arrived, check_room, complete, part_of, receive
 VERSION = "1.0.0"
 HEADERS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
 router = site_routes("uploads")
+parts = stream_routes("uploads")
+SENDS = Allowed(Capability.ISSUE)
 _busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
 
@@ -99,13 +102,13 @@ _BYTES = {"application/offset+octet-stream": {"schema": {"type": "string", "form
 _TUS_BODY = {"x-requires": "issue", "requestBody": {"content": _BYTES, "required": True}}
 
 
-@router.patch("/uploads/{upload_id}", status_code=204, openapi_extra=_TUS_BODY)
+@parts.patch("/uploads/{upload_id}", status_code=204, openapi_extra=_TUS_BODY)
 async def continue_upload(
     request: Request, site_id: SiteId, upload_id: Ref, upload_offset: Annotated[int, Header(ge=0, le=2**62)]
 ) -> Response:
     """Send the next part. What arrived of it is kept even if the connection breaks."""
     server = server_of(request)
-    upload = await run_in_threadpool(_for_writing, request, site_id, upload_id)
+    upload = await run_in_threadpool(_to_continue, request, upload_id)
     if request.headers.get("content-type") != "application/offset+octet-stream":
         raise Problem(415, "not-tus", "the body is to be application/offset+octet-stream; send it so",
                       "请求体类型应为 application/offset+octet-stream")  # fmt: skip
@@ -135,12 +138,11 @@ async def _append(request: Request, server: Server, upload: Upload) -> int:
     return offset
 
 
-def _for_writing(request: Request, site_id: str, upload_id: str) -> Upload:
-    """The upload, if the caller may; in a transaction that ends before the bytes come."""
-    with reading(server_of(request).engine) as session:
-        request.state.session = session
-        access: Access = Allowed(Capability.ISSUE).check(request, site_id)
-        return found(access, Upload, upload_id)
+def _to_continue(request: Request, upload_id: str) -> Upload:
+    """The upload, if the caller may send to it; the transaction ends before the bytes come."""
+    access = checked(SENDS, request)
+    with reading(access.server.engine) as session:
+        return found(replace(access, session=session), Upload, upload_id)
 
 
 def _complete(server: Server, upload: Upload) -> None:

@@ -1161,7 +1161,7 @@ export interface paths {
         put?: never;
         /**
          * Add Photo
-         * @description Add a photo: the body is a JPEG, PNG or WebP. Caption, place and marks follow by PATCH.
+         * @description Add a photo: the body is a JPEG, PNG or WebP of at most 30 MiB. Caption, place and marks follow by PATCH.
          */
         post: operations["add_photo"];
         delete?: never;
@@ -7910,9 +7910,7 @@ export interface operations {
                 /** @description Chosen by a device that was offline. */
                 photo_id?: string | null;
             };
-            header?: {
-                "content-length"?: number;
-            };
+            header?: never;
             path: {
                 /** @description The site. */
                 site_id: string;
