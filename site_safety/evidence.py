@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -69,13 +69,13 @@ def _link(raw: bytes, seq: int) -> Link:
 class Journal:
     """A journal on disk. Several processes may append; each line is on the disk before `append` returns.
 
-    `links` are all of its lines, or only the last one where `keep` is false: who only writes needs no more.
+    Every line is handed to `take` once, in order, whoever wrote it; only the last one stays in memory.
     """
 
-    def __init__(self, path: Path, *, keep: bool = True) -> None:
+    def __init__(self, path: Path, take: Callable[[Link], object] = lambda link: None) -> None:
         """Open or begin it; what is there is checked. Raises BadInput where it was changed."""
-        self.path, self._keep = path, keep
-        self.links: list[Link] = []
+        self.path, self._take = path, take
+        self.last: Link | None = None
         self._read_to = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -91,38 +91,49 @@ class Journal:
         if whole < len(content):
             os.ftruncate(file, whole)
 
-    def refresh(self) -> list[Link]:
-        """Read what others have appended; returns that."""
+    def refresh(self) -> None:
+        """Take what others have appended."""
         with self.path.open("rb") as file:
             file.seek(self._read_to)
-            # A line without its end is still being written.
-            lines = [raw for raw in file if raw.endswith(b"\n")]
-        new = list(read_chain(lines, self.links[-1] if self.links else None))
-        self._take(new)
-        self._read_to += sum(map(len, lines))
-        return new
+            for raw in file:
+                if not raw.endswith(b"\n"):  # It is still being written.
+                    return
+                (found,) = read_chain([raw], self.last)
+                self._taken(found, len(raw))
 
-    def append(self, entry: Any) -> Link:
+    def append(self, entry: Any) -> Link | None:
         """Write an entry behind the last one, whoever wrote that."""
+        return self.write(lambda: entry)
+
+    def write(self, decide: Callable[[], Any]) -> Link | None:
+        """Write the entry that is decided on once all lines of others are known; for None there is no line."""
         with self.path.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             self.refresh()
-            last = self.links[-1] if self.links else None
-            new = link(last.hash, last.seq + 1, entry) if last else link(START, 0, entry)
+            entry = decide()
+            if entry is None:
+                return None
+            new = link(self.last.hash, self.last.seq + 1, entry) if self.last else link(START, 0, entry)
             content = line(new)
             if len(content) > MAX_LINE_BYTES:
                 raise BadInput(f"an entry of {len(content)} bytes", f"at most {MAX_LINE_BYTES}", "put it in a file")
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        self._take([new])
-        self._read_to += len(content)
+        self._taken(new, len(content))
         return new
 
-    def _take(self, new: list[Link]) -> None:
-        self.links += new
-        if not self._keep:
-            del self.links[:-1]
+    def _taken(self, found: Link, size: int) -> None:
+        self.last = found
+        self._read_to += size
+        self._take(found)
+
+
+def links_of(path: Path) -> list[Link]:
+    """All lines of a journal. Raises BadInput where it was changed."""
+    links: list[Link] = []
+    Journal(path, links.append)
+    return links
 
 
 # --- Checkpoints ------------------------------------------------------------------------------------------------------

@@ -67,7 +67,12 @@ class Deed(StrEnum):
     ADD_EVIDENCE = "add_evidence"
     STOP_WORK = "stop_work"
     ESCALATE = "escalate"
+    SETTLE = "settle"
+    """Closed on the server where people deal with it."""
 
+
+SERVER = "server"
+"""Who settles, and who passes on what people answered there."""
 
 Review = Literal["true", "false", "cannot_tell"]
 
@@ -201,12 +206,13 @@ FROM: Mapping[Deed, frozenset[HazardState]] = MappingProxyType({
     _D.ADD_EVIDENCE: _OPEN,
     _D.STOP_WORK: _OPEN,
     _D.ESCALATE: _OPEN,
+    _D.SETTLE: _OPEN,
 })  # fmt: skip
 """From which states each deed may be done."""
 
 TO: Mapping[Deed, HazardState] = MappingProxyType({
     _D.ASSIGN: _S.ASSIGNED, _D.START: _S.RECTIFYING, _D.SUBMIT: _S.RECHECKING, _D.CLOSE: _S.CLOSED,
-    _D.RETURN: _S.RETURNED,
+    _D.RETURN: _S.RETURNED, _D.SETTLE: _S.CLOSED,
 })  # fmt: skip
 
 
@@ -286,6 +292,8 @@ def _not_by(hazard: Hazard, deed: Deed, by: str) -> str:
         return "a re-check by somebody else than who rectified"
     if deed is Deed.REVIEW and by == hazard.opened_by:
         return "a review by somebody else than who reported"
+    if deed is Deed.SETTLE and by != SERVER:
+        return "the server where people close it"
     return ""
 
 
@@ -316,6 +324,8 @@ def _changes(hazard: Hazard, event: Event, deadlines: Deadlines) -> dict[str, An
 
 _BY_THEMSELVES = frozenset({Deed.SEEN, Deed.CLEARED, Deed.ESCALATE, Deed.ADD_EVIDENCE})
 """Deeds that no person does: they acknowledge nothing."""
+BY_PEOPLE = frozenset(Deed) - {Deed.REGISTER, Deed.SEEN, Deed.CLEARED, Deed.ESCALATE, Deed.SETTLE}
+"""Deeds that a person may ask for."""
 
 
 def _reviewed(hazard: Hazard, event: Event) -> dict[str, Any]:
@@ -332,6 +342,7 @@ _CHANGES: Mapping[Deed, Callable[[Hazard, Event], dict[str, Any]]] = MappingProx
     Deed.ASSIGN: lambda hazard, event: {"assigned_to": event.to, "due_at": event.due_at or hazard.due_at},
     Deed.SUBMIT: lambda hazard, event: {"rectified_by": event.by},
     Deed.CLOSE: lambda hazard, event: {"closed_at": event.at, "stop_work": False},
+    Deed.SETTLE: lambda hazard, event: {"closed_at": event.at, "stop_work": False},
     Deed.STOP_WORK: lambda hazard, event: {"stop_work": True},
     Deed.ESCALATE: lambda hazard, event: {"escalations": hazard.escalations + 1},
 })  # fmt: skip

@@ -5,12 +5,25 @@ share it.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from site_safety.evidence import EvidenceStore, Journal
-from site_safety.hazards import Deadlines, Deed, Event, Evidence, Hazard, Subject, apply, escalation
+from site_safety.evidence import EvidenceStore, Journal, Link, links_of
+from site_safety.hazards import (
+    SERVER,
+    Deadlines,
+    Deed,
+    Event,
+    Evidence,
+    Hazard,
+    Review,
+    Subject,
+    apply,
+    escalation,
+)
 from site_safety.records import from_json, to_json
 from site_safety.reports import SIGN_EVERY, SIGN_LOST, CameraSign, Period
 from site_safety.rules_scene import Alarm, Phase
@@ -27,40 +40,52 @@ class HazardRegister:
     def __init__(self, folder: Path, deadlines: Deadlines | None = None) -> None:
         """Open or begin the register. Raises BadInput where its journal was changed."""
         self.deadlines = deadlines or Deadlines()
-        self.journal = Journal(folder / "hazards.jsonl")
         self.evidence = EvidenceStore(folder / "evidence")
         self.hazards: dict[str, Hazard] = {}
         self._by_key: dict[str, str] = {}
-        for link in self.journal.links:
-            self._count(from_json(Event, link.entry, f"hazards.jsonl:{link.seq + 1}"))
+        self.journal = Journal(folder / "hazards.jsonl", self._count)
 
-    def _count(self, event: Event) -> Hazard:
-        hazard = apply(self.hazards.get(event.hazard_id), event, self.deadlines)
+    def _count(self, link: Link) -> None:
+        event = from_json(Event, link.entry, f"hazards.jsonl:{link.seq + 1}")
+        hazard = self._after(event)
         self.hazards[event.hazard_id] = hazard
         if event.deed is Deed.REGISTER and hazard.key:
             self._by_key[hazard.key] = hazard.hazard_id
-        return hazard
+
+    def _after(self, event: Event) -> Hazard:
+        return apply(self.hazards.get(event.hazard_id), event, self.deadlines)
+
+    def _write(self, decide: Callable[[], Event | None]) -> Hazard | None:
+        """Write down what is decided once all that other programs wrote is known; None for nothing."""
+
+        def entry() -> Any:
+            event = decide()
+            if event:
+                self._after(event)  # What may not happen is raised before it is written.
+            return to_json(event)
+
+        written = self.journal.write(entry)
+        return self.hazards[written.entry["hazard_id"]] if written else None
 
     def record(self, event: Event) -> Hazard:
         """Write down what happened. Raises BadInput, and writes nothing, where it may not happen."""
-        self.refresh()
-        apply(self.hazards.get(event.hazard_id), event, self.deadlines)
-        self.journal.append(to_json(event))
-        return self._count(event)
+        self._write(lambda: event)
+        return self.hazards[event.hazard_id]
 
     def refresh(self) -> None:
         """Take in what other processes wrote."""
-        for link in self.journal.refresh():
-            self._count(from_json(Event, link.entry, f"hazards.jsonl:{link.seq + 1}"))
+        self.journal.refresh()
 
     def register(self, subject: Subject, at: datetime, by: str, evidence: tuple[Evidence, ...] = ()) -> Hazard:
         """A hazard that is reported: a new one, or the open one with the same key, seen again."""
+        self._write(lambda: self._reported(subject, at, by, evidence))
+        return self.hazards[self._by_key.get(subject.key) or hazard_id(subject, at, by)]
+
+    def _reported(self, subject: Subject, at: datetime, by: str, evidence: tuple[Evidence, ...] = ()) -> Event:
         known = self._known(subject.key, at) if subject.key else None
         if known is None:
-            event = Event(hazard_id(subject, at, by), Deed.REGISTER, at, by, subject=subject, evidence=evidence)
-        else:
-            event = Event(known.hazard_id, Deed.SEEN, max(at, known.opened_at), by, evidence=evidence)
-        return self.record(event)
+            return Event(hazard_id(subject, at, by), Deed.REGISTER, at, by, subject=subject, evidence=evidence)
+        return Event(known.hazard_id, Deed.SEEN, max(at, known.opened_at), by, evidence=evidence)
 
     def take(self, alarms: Iterable[Alarm], by: str = "watch") -> list[Hazard]:
         """Hazards of alarms: registered when raised, seen while they go on, cleared when they end."""
@@ -68,16 +93,18 @@ class HazardRegister:
         return [hazard for hazard in changed if hazard is not None]
 
     def _take(self, alarm: Alarm, by: str) -> Hazard | None:
+        # Most alarms go on and have nothing new to say: the file is opened only for those that have.
+        return self._write(lambda: self._told(alarm, by)) if self._told(alarm, by) else None
+
+    def _told(self, alarm: Alarm, by: str) -> Event | None:
         known = self._known(alarm.key, alarm.at)
         if alarm.phase is Phase.RAISED or (known is None and alarm.phase is Phase.ONGOING):
-            return self.register(subject_of(alarm), alarm.at, by)
+            return self._reported(subject_of(alarm), alarm.at, by)
         if known is None or alarm.at < known.opened_at:
             return None
         if alarm.phase is Phase.ENDED:
-            return self.record(Event(known.hazard_id, Deed.CLEARED, alarm.at, by))
-        if alarm.at - known.seen_at >= SEEN_EVERY:
-            return self.record(Event(known.hazard_id, Deed.SEEN, alarm.at, by))
-        return None
+            return Event(known.hazard_id, Deed.CLEARED, alarm.at, by)
+        return Event(known.hazard_id, Deed.SEEN, alarm.at, by) if alarm.at - known.seen_at >= SEEN_EVERY else None
 
     def _known(self, key: str, at: datetime) -> Hazard | None:
         """The last hazard of this key, where it is open and its condition did not end long ago."""
@@ -86,16 +113,37 @@ class HazardRegister:
             return None
         return hazard if hazard.cleared_at is None or at - hazard.cleared_at <= SAME_WITHIN else None
 
-    def closed_elsewhere(self, hazard_id: str) -> None:
-        """A server that keeps people's deeds has closed it: when its condition comes back, that is a new hazard."""
+    def add_evidence(self, hazard_id: str, at: datetime, by: str, evidence: Evidence) -> None:
+        """A hazard gets what shows it, while it is open."""
+        self._write(lambda: self._if_open(hazard_id, Deed.ADD_EVIDENCE, at, by, evidence=(evidence,)))
+
+    def heard(self, hazard_id: str, at: datetime, review: Review | None, closed: bool) -> None:
+        """What people did with a hazard on the server, written down as far as it is not known here."""
+        if review and self.hazards[hazard_id].review != review:
+            self._write(lambda: self._if_open(hazard_id, Deed.REVIEW, at, SERVER, review=review))
+        if closed and self.hazards[hazard_id].open:
+            self._write(lambda: self._if_open(hazard_id, Deed.SETTLE, at, SERVER))
+
+    def _if_open(self, hazard_id: str, deed: Deed, at: datetime, by: str, **more: Any) -> Event | None:
         hazard = self.hazards[hazard_id]
-        if self._by_key.get(hazard.key) == hazard_id:
-            del self._by_key[hazard.key]
+        return Event(hazard_id, deed, max(at, hazard.opened_at), by, **more) if hazard.open else None
+
+    def forget(self, before: datetime, keep: Container[str] = ()) -> None:
+        """Let go of hazards that were closed before a time, but for some; the journal has them for ever."""
+        for hazard in list(self.hazards.values()):
+            if hazard.closed_at and hazard.closed_at < before and hazard.hazard_id not in keep:
+                del self.hazards[hazard.hazard_id]
+                if self._by_key.get(hazard.key) == hazard.hazard_id:
+                    del self._by_key[hazard.key]
 
     def escalate(self, now: datetime) -> list[Hazard]:
         """Escalate what is overdue; returns those."""
-        due = [escalation(hazard, now, self.deadlines) for hazard in self.hazards.values()]
-        return [self.record(event) for event in due if event]
+        late = [each for each in self.hazards.values() if escalation(each, now, self.deadlines)]
+        told = [self._write(partial(self._escalation, each.hazard_id, now)) for each in late]
+        return [hazard for hazard in told if hazard]
+
+    def _escalation(self, hazard_id: str, now: datetime) -> Event | None:
+        return escalation(self.hazards[hazard_id], now, self.deadlines)
 
 
 def subject_of(alarm: Alarm) -> Subject:
@@ -131,7 +179,7 @@ class CameraLog:
     def _of_month(self, at: datetime) -> Journal:
         path = self._folder / f"cameras-{at:%Y-%m}.jsonl"
         if self._journal is None or self._journal.path != path:
-            self._journal = Journal(path, keep=False)
+            self._journal = Journal(path)
         return self._journal
 
 
@@ -143,5 +191,5 @@ def camera_signs(folder: Path, period: Period) -> tuple[CameraSign, ...]:
         for file in sorted(folder.glob("cameras-*.jsonl"))
         if f"{start:%Y-%m}" <= file.stem[8:] <= f"{period.end:%Y-%m}"
     ]
-    signs = (from_json(CameraSign, link.entry, file.name) for file in files for link in Journal(file).links)
+    signs = (from_json(CameraSign, link.entry, file.name) for file in files for link in links_of(file))
     return tuple(sign for sign in signs if start <= sign.at < period.end)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bim.errors import BadInput
-from site_safety.evidence import EvidenceStore, Link
+from site_safety.evidence import EvidenceStore, Link, links_of
 from site_safety.hazards import Hazard
 from site_safety.records import from_json, iso
 
@@ -88,7 +88,7 @@ def held_by(hazards: Iterable[Hazard]) -> frozenset[str]:
 def carry_out(store: EvidenceStore, plan: Iterable[Keep], now: datetime, held: frozenset[str]) -> list[str]:
     """Remove what must go and say so in the journal; returns the names."""
     removed = []
-    for stored in list(expired(store.journal.links, plan, now, held)):
+    for stored in list(expired(links_of(store.journal.path), plan, now, held)):
         store.journal.append({
             "evidence": "removed", "file": stored.file, "kind": stored.kind, "purpose": stored.purpose,
             "camera_id": stored.camera_id, "at": iso(now),

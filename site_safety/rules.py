@@ -73,6 +73,15 @@ def acknowledge(memory: Memory, key: str, at: datetime, policy: Policy) -> Memor
     return replace(memory, quiet={**memory.quiet, key: at + timedelta(seconds=quiet_s)})
 
 
+def dismiss(memory: Memory, key: str) -> Memory:
+    """Forget that an alarm was raised, because its hazard was closed: what still holds is raised anew, unless quiet."""
+    rule = key.partition("|")[0]
+    standing = memory.standing.get(rule, {})
+    if key not in standing:
+        return memory
+    return replace(memory, standing={**memory.standing, rule: {**standing, key: replace(standing[key], told=False)}})
+
+
 # --- Time -------------------------------------------------------------------------------------------------------------
 
 GAP = Reason("Nothing was watched for {gap:.0f} s", "有 {gap:.0f} 秒未进行监视")

@@ -98,9 +98,11 @@ class Rule:
     within_m: float = 3.0
     """Crowding: so many people within this radius, or in a zone of `zones`."""
     max_age_s: float = 1.0
+    teachable: bool = True
+    """Whether reviews may slow it, within the bounds of site_safety/rules_teaching.py; danger and stop never are."""
 
 
-_COMMON = {"id", "condition", "level", "text", "enter_s", "leave_s", "gap_s", "quiet_s"}
+_COMMON = {"id", "condition", "level", "text", "enter_s", "leave_s", "gap_s", "quiet_s", "teachable"}
 _BODY = {"who", "body_m", "sigmas", "max_error_m", "min_height_m", "max_height_m", "max_distance_m", "min_score"}
 _MEANS = {
     Condition.IN_ZONE: _BODY | {"zones", "leave_m", "stop", "roles"},
@@ -190,6 +192,11 @@ def _bad_text(text: Reason) -> tuple[str, str] | None:
         except (KeyError, IndexError, ValueError) as error:
             return f"text {words[:40]!r} ({type(error).__name__}: {error})", f"placeholders {', '.join(PLACEHOLDERS)}"
     return None
+
+
+def reads_score(condition: Condition) -> bool:
+    """Whether a rule of this condition looks at how sure the detector is."""
+    return "min_score" in _MEANS[condition]
 
 
 def default_policy() -> Policy:

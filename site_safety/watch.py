@@ -27,12 +27,14 @@ from site_safety.detector import Detection, Detector
 from site_safety.detector_models import Picture
 from site_safety.equipment import EquipmentJudge
 from site_safety.faces import FaceFinder
-from site_safety.hazards import Deed, Event
+from site_safety.hazards import Review
+from site_safety.lessons import Entry, Lessons
 from site_safety.register import CameraLog, HazardRegister
 from site_safety.reports import CameraSign
-from site_safety.rules import Memory, acknowledge, step
+from site_safety.rules import Memory, acknowledge, dismiss, step
 from site_safety.rules_policy import Policy
 from site_safety.rules_scene import Alarm, CameraView, Obstruction, Phase, Scene, StopWish
+from site_safety.rules_teaching import answered
 from site_safety.streams import Frame
 from site_safety.telemetry import Heard
 from site_safety.tracking import UNSURE, Tracker
@@ -43,6 +45,9 @@ _LOG = logging.getLogger(__name__)
 
 SETTLING_FRAMES = 10
 """After so many frames of a view it is what the camera is compared with."""
+LEARN_EVERY = timedelta(seconds=10)
+KEEP_CLOSED = timedelta(days=1)
+"""Hazards stay in memory for so long after they were closed."""
 MOST_CLIPS_WAITING = 16
 CLIP_NICENESS = 15
 
@@ -170,13 +175,17 @@ class Watch:
         self.latencies_s: deque[float] = deque(maxlen=10_000)
         """From a frame to the end of the tick that judged it, stops included; the newest."""
         self._eyes, self._streams = eyes, streams
-        self._zones, self._policy, self._telemetry = zones, policy, telemetry
+        self.news: deque[Entry] = deque(maxlen=100)
+        """What the rules learnt from reviews, the newest, for whoever shows it."""
+        self._zones, self._given, self._policy, self._telemetry = zones, policy, policy, telemetry
         self._expects = expects
         self._stopper, self._started = stopper, started
         for eye in eyes:
             eye.take_zones(zones)
         self._memory = Memory()
         self._log = CameraLog(folder)
+        self._lessons = Lessons(folder)
+        self._learnt_at: datetime | None = None
         self._films = _Films(self.register, {eye.camera.camera_id: eye.clips for eye in eyes})
 
     def tick(self, clock: Callable[[], datetime]) -> tuple[Alarm, ...]:
@@ -189,21 +198,29 @@ class Watch:
         for eye in self._eyes:
             eye.study()
         self._write_down(scene, alarms)
+        if self._learnt_at is None or not timedelta(0) <= scene.at - self._learnt_at < LEARN_EVERY:
+            self._learn(scene.at)
         return alarms
 
     def health(self, now: datetime) -> tuple[CameraHealth, ...]:
         """Each camera's state."""
         return tuple(eye.health(self._started, now) for eye in self._eyes)
 
-    def heard(self, hazard_id: str, *, acknowledged_at: datetime | None, closed: bool) -> None:
-        """What people did elsewhere with a hazard: acknowledged, it is quiet; closed, it is new when seen again."""
+    def heard(
+        self, hazard_id: str, at: datetime, *, acknowledged_at: datetime | None, review: Review | None, closed: bool
+    ) -> None:
+        """What people did with a hazard on a server.
+
+        Acknowledged, it is quiet; closed, it is a new one when it is seen again; reviewed, it teaches its rule.
+        """
         hazard = self.register.hazards.get(hazard_id)
-        if hazard is None:
+        if hazard is None or not hazard.open:
             return
         if acknowledged_at is not None:
             self._memory = acknowledge(self._memory, hazard.key, acknowledged_at, self._policy)
         if closed:
-            self.register.closed_elsewhere(hazard_id)
+            self._memory = dismiss(self._memory, hazard.key)
+        self.register.heard(hazard_id, at, review, closed)
 
     def _look(self, eye: Eye) -> Frame | None:
         stream = self._streams[eye.camera.camera_id]
@@ -248,6 +265,16 @@ class Watch:
             if alarm.phase is Phase.RAISED and camera_id in self._streams:
                 self._films.want(alarm, camera_id)
         self._films.go_on(scene.at)
+
+    def _learn(self, now: datetime) -> None:
+        """What people answered changes the rules within their bounds; what was closed long ago leaves the memory."""
+        self._learnt_at = now
+        self.register.refresh()
+        hazards = self.register.hazards.values()
+        self._policy, news = self._lessons.learn(self._given, hazards, now)
+        self.news.extend(news)
+        keep = {hazard.hazard_id for reviewed in answered(hazards).values() for hazard in reviewed}
+        self.register.forget(now - KEEP_CLOSED, keep)
 
     def __enter__(self) -> "Watch":
         return self
@@ -304,13 +331,13 @@ class _Films:
         write_clip(path, frames, self._finder)
 
     def _take(self, clip: _ClipToWrite, path: Path, written: "Future[None]") -> None:
-        if (error := written.exception()) or not self._register.hazards[clip.hazard_id].open:
+        hazard = self._register.hazards.get(clip.hazard_id)
+        if (error := written.exception()) or hazard is None or not hazard.open:
             _LOG.warning("no clip of %s: %s", clip.hazard_id, error or "it is closed already")
             return
         evidence = self._register.evidence.add(path, "clip", purpose="hazard", at=clip.at, camera_id=clip.camera_id)
         path.unlink()
-        at = max(clip.at, self._register.hazards[clip.hazard_id].opened_at)
-        self._register.record(Event(clip.hazard_id, Deed.ADD_EVIDENCE, at, "watch", evidence=(evidence,)))
+        self._register.add_evidence(clip.hazard_id, clip.at, "watch", evidence)
 
     def close(self) -> None:
         """Write what is asked for, as far as its seconds go, and take it into the register."""

@@ -61,13 +61,15 @@ def do(
     quiet: Quiet = False,
 ) -> None:
     """Do something about a hazard; who rectified it never re-checks it."""
-    from site_safety.hazards import Deed, Event, Review
+    from site_safety.hazards import BY_PEOPLE, Deed, Event, Review
     from site_safety.records import from_json
     from sitewright.cli import _check_files
 
     _check_files(photos or (), ())
     register, now = _register(data), dt.datetime.now(dt.UTC)
     chosen: Deed = from_json(Deed, deed, "DEED")
+    if chosen not in BY_PEOPLE:
+        raise BadInput(f"{deed} is no deed of a person", f"one of {', '.join(sorted(BY_PEOPLE))}", "choose one")
     answer = from_json(Review, review, "--review") if review else None  # type: ignore[arg-type]
     evidence = tuple(_photo(register, photo, now) for photo in photos or ())
     hazard = register.record(Event(hazard_id, chosen, now, by, note, to=to, review=answer, evidence=evidence))
@@ -173,16 +175,30 @@ def sensors(
 def teach(
     data: Data,
     rules: Annotated[Path | None, typer.Option(metavar="FILE", help="The site's own rules, where it has them.")] = None,
+    take_back: Annotated[
+        str | None, typer.Option("--take-back", metavar="RULE", help="Make this rule the site's own again.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who takes it back.")] = None,
     language: Annotated[Language | None, typer.Option(help="Language of the lessons.")] = None,
 ) -> None:
-    """Tell what the answers of the review queue would teach the rules, within bounds."""
+    """Tell what the answers of the review queue teach the rules, within bounds; take a lesson back."""
+    from site_safety.lessons import Lessons
     from site_safety.rules_policy import default_policy, read_policy
     from site_safety.rules_teaching import taught
     from sitewright.settings import load_settings
 
-    chosen = language or load_settings().language
-    _, lessons = taught(read_policy(rules) if rules else default_policy(), _register(data).hazards.values())
-    for lesson in lessons:
+    if (take_back is None) != (by is None):
+        raise BadInput("--take-back and --by", "both or none", "say which rule, and who takes its lesson back")
+    policy, chosen = read_policy(rules) if rules else default_policy(), language or load_settings().language
+    hazards, journal = _register(data).hazards.values(), Lessons(data)
+    _, found = taught(policy, hazards, journal.taken_back)
+    if take_back and by:
+        if take_back not in {lesson.rule for lesson in found}:
+            learnt = ", ".join(lesson.rule for lesson in found) or "no rule: nothing was learnt"
+            raise BadInput(f"--take-back {take_back}", learnt, "see sitewright hazards teach")
+        journal.take_back(take_back, dt.datetime.now(dt.UTC), by)
+        _, found = taught(policy, hazards, journal.taken_back)
+    for lesson in found:
         print(f"{lesson.rule}: {lesson.reason.en if chosen == 'en' else lesson.reason.zh}")
 
 
@@ -266,10 +282,10 @@ def _sign_end(data: Path, register: "HazardRegister", key: Path, now: dt.datetim
     signer, file = read_key(key), data / "checkpoints.txt"
     tokens = file.read_text(encoding="ascii").split() if file.is_file() else []
     last = from_json(dt.datetime, json_text.loads(verify(tokens[-1], signer))["at"]) if tokens else None
-    if not register.journal.links or not checkpoint_due(last, now):
+    if register.journal.last is None or not checkpoint_due(last, now):
         return False
     with file.open("a", encoding="ascii") as end:
-        end.write(checkpoint("hazards", register.journal.links[-1], now, signer) + "\n")
+        end.write(checkpoint("hazards", register.journal.last, now, signer) + "\n")
     return True
 
 

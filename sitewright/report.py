@@ -10,7 +10,7 @@ from bim.errors import BadInput
 from scan_to_bim.report.words import Language
 
 if TYPE_CHECKING:
-    from site_safety.evidence import Journal
+    from site_safety.evidence import Link
     from site_safety.report_pack import Inputs
     from site_safety.reports import Period, Stop
     from site_safety.signing import Key
@@ -58,7 +58,7 @@ def safety(
     period = _period(day, week, timezone)
     signs = camera_signs(data, period)
     inputs = Inputs(period, Site(site, site_name or site), __version__, timezone, signs, _stops(stops))
-    journal = until(_journal(data, "hazards.jsonl").links, period)
+    journal = until(_links(data), period)
     found = report_of(inputs, journal)
 
     def signed(chosen: Language) -> bytes:
@@ -97,12 +97,12 @@ def _period(day: str | None, week: str | None, timezone: str) -> "Period":
     return day_of(date, timezone) if day else week_of(date, timezone)
 
 
-def _journal(data: Path, name: str) -> "Journal":
-    from site_safety.evidence import Journal
+def _links(data: Path) -> "list[Link]":
+    from site_safety.evidence import links_of
 
-    if not (data / name).is_file():
-        raise BadInput(f"no {name} in {data}", "the folder that sitewright watch keeps", "correct --data")
-    return Journal(data / name)
+    if not (data / "hazards.jsonl").is_file():
+        raise BadInput(f"no hazards.jsonl in {data}", "the folder that sitewright watch keeps", "correct --data")
+    return links_of(data / "hazards.jsonl")
 
 
 def _stops(path: Path | None) -> "tuple[Stop, ...]":

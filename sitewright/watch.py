@@ -86,6 +86,7 @@ def watch(
         while seconds is None or _now() - started < timedelta(seconds=seconds):
             fresh.acquire(timeout=TICK_S)
             show(watcher.tick(_now), quiet)
+            _show_lessons(watcher, quiet)
             tell(watcher)
 
 
@@ -166,9 +167,10 @@ def _told_to(
     def tell(watcher: "Watch") -> None:
         now = _now()
         link.tell(watcher.register.hazards.values(), watcher.health(now), now)
-        for answer in link.answers():
-            acknowledged = answer["acknowledged_at"] and datetime.fromisoformat(answer["acknowledged_at"])
-            watcher.heard(answer["hazard_id"], acknowledged_at=acknowledged, closed=answer["state"] == "closed")
+        for each in link.answers():
+            watcher.heard(
+                each.hazard_id, now, acknowledged_at=each.acknowledged_at, review=each.review, closed=each.closed
+            )
 
     names = {each.camera_id: each.name for each in cameras}
     with WatchLink(server, site, os.environ[TOKEN], names, file) as link:
@@ -182,6 +184,15 @@ def show(alarms: Iterable["Alarm"], quiet: bool) -> None:
     for alarm in alarms:
         if alarm.phase is not Phase.ONGOING and not quiet:
             print(f"{alarm.at:%H:%M:%S} {alarm.phase.value:6} {alarm.level.value:7} {alarm.text.en}", flush=True)
+
+
+def _show_lessons(watcher: "Watch", quiet: bool) -> None:
+    """A line for each rule that reviews changed just now."""
+    while watcher.news:
+        news = watcher.news.popleft()
+        text = news.lesson.reason.en if news.lesson else "the answers say it no more: the site's own rule again"
+        if not quiet:
+            print(f"{news.at:%H:%M:%S} {news.deed} {news.rule}: {text}", flush=True)
 
 
 def calibration_of(path: Path | None) -> "Calibration | None":

@@ -1,13 +1,15 @@
 """What the watcher tells a server: hazards and cameras, for the app; and what people did there that it must know.
 
 The network is a thread of its own, and the loop never waits for it. Of each hazard and camera the newest word is kept
-and sent when the server is there; at each start all that is open is told again. No stop takes this way.
+and sent when the server is there; at each start all that is open is told again, and all that people did is heard. No
+stop takes this way.
 """
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +19,14 @@ import httpx
 
 from bim.errors import BadInput
 from site_safety.camera_health import CameraHealth
-from site_safety.hazards import Evidence, Hazard
+from site_safety.hazards import Evidence, Hazard, Review
 from site_safety.records import iso, to_json
 
 SEND_EVERY_S = 0.2
+HEAR_EVERY_S = 2.0
+OVERLAP = timedelta(minutes=1)
+"""Changes are asked for once more for so long: what was begun before another change may be seen after it."""
+AT_ONCE = 1000
 RETRY_S = 2.0
 TIMEOUT_S = 10.0
 CAMERAS_EVERY = timedelta(seconds=10)
@@ -28,7 +34,19 @@ CAMERAS_EVERY = timedelta(seconds=10)
 WEBM = {"Content-Type": "video/webm"}
 AGAIN = (401, 429)
 """Answers of the client's fault that time may change."""
+MOST_BROUGHT = 10_000
+"""Clips that are known to be there; one more, and they may be brought twice."""
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What people did with a hazard on the server, as far as the watcher must know it."""
+
+    hazard_id: str
+    acknowledged_at: datetime | None
+    review: Review | None
+    closed: bool
 
 
 class WatchLink:
@@ -53,23 +71,30 @@ class WatchLink:
         self._hazards: dict[str, Hazard] = {}
         self._cameras: dict[str, CameraHealth] = {}
         self._waiting: dict[str, Any] = {}
-        self._answers: deque[dict[str, Any]] = deque(maxlen=1000)
+        self._answers: dict[str, Answer] = {}
+        self._heard_at: float | None = None
+        self._heard_to: datetime | None = None
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._send_for_ever, name="server")
 
-    def tell(self, hazards: Iterable[Hazard], cameras: Sequence[CameraHealth], now: datetime) -> None:
+    def tell(self, hazards: Collection[Hazard], cameras: Sequence[CameraHealth], now: datetime) -> None:
         """Keep what is new for the server; never waits for the network. Closed hazards are told once, if known."""
         new = [each for each in hazards if self._is_new(each)]
         changed = [each for each in cameras if self._is_due(self._cameras.get(each.camera_id), each, now)]
         self._hazards |= {each.hazard_id: each for each in new}
+        if len(self._hazards) > len(hazards):
+            kept = {each.hazard_id for each in hazards}
+            self._hazards = {name: each for name, each in self._hazards.items() if name in kept}
         self._cameras |= {each.camera_id: each for each in changed}
         with self._lock:
-            self._waiting |= {f"hazards/{each.hazard_id}": _hazard_body(each) for each in new}
+            self._waiting |= {f"hazards/{each.hazard_id}": each for each in new}
             self._waiting |= {f"cameras/{each.camera_id}": self._camera_body(each) for each in changed}
 
-    def answers(self) -> list[dict[str, Any]]:
-        """Hazards as the server keeps them after what it was told, people's deeds in them; each once."""
-        return [self._answers.popleft() for _ in range(len(self._answers))]
+    def answers(self) -> list[Answer]:
+        """What people did with hazards since this was asked last: the newest of each."""
+        with self._lock:
+            answers, self._answers = self._answers, {}
+        return list(answers.values())
 
     def _is_new(self, hazard: Hazard) -> bool:
         told = self._hazards.get(hazard.hazard_id)
@@ -98,21 +123,39 @@ class WatchLink:
         self._send()
 
     def _send(self) -> bool:
-        """Send what waits; what the server did not take waits again, unless something newer does."""
+        """Send what waits and hear what people did; what the server did not take waits, unless something newer does."""
         with self._lock:
             words, self._waiting = self._waiting, {}
         try:
             self._send_cameras(words)
             for path in [path for path in words if path.startswith("hazards/")]:
-                if (answer := self._ask("PUT", path, json=words[path])) is not None:
-                    self._answers.append(answer)
-                    self._bring_clips(path, self._hazards[path.removeprefix("hazards/")])
+                if self._ask("PUT", path, json=_hazard_body(words[path])) is not None:
+                    self._bring_clips(path, words[path])
                 del words[path]
+            if self._heard_at is None or time.monotonic() - self._heard_at > HEAR_EVERY_S:
+                self._hear()
         except httpx.HTTPError as error:
             _LOG.info("the server is away: %s", type(error).__name__)
         with self._lock:
             self._waiting = words | self._waiting
         return not words
+
+    def _hear(self) -> None:
+        """Every hazard that changed since the last time, page by page; at first all of them."""
+        query: dict[str, Any] = {"limit": AT_ONCE}
+        if self._heard_to:
+            query["changed_after"] = iso(self._heard_to - OVERLAP)
+        newest, cursor = self._heard_to, ""
+        while cursor is not None:
+            answer = self._client.get("hazards", params=query | ({"cursor": cursor} if cursor else {}))
+            found = answer.raise_for_status().json()
+            for each in found["items"]:
+                changed = datetime.fromisoformat(each["updated_at"])
+                newest = max(newest or changed, changed)
+            with self._lock:
+                self._answers |= {each["hazard_id"]: _answer(each) for each in found["items"]}
+            cursor = found["next"]
+        self._heard_to, self._heard_at = newest, time.monotonic()
 
     def _send_cameras(self, words: dict[str, Any]) -> None:
         paths = [path for path in words if path.startswith("cameras/")]
@@ -132,6 +175,8 @@ class WatchLink:
                     continue
                 if file is not None:
                     self._ask("POST", f"{path}/clips", content=file.read_bytes(), headers=WEBM)
+                if len(self._brought) >= MOST_BROUGHT:
+                    self._brought.clear()
                 self._brought.add(each.sha256)
 
     def _ask(self, method: str, path: str, **body: Any) -> Any:
@@ -151,6 +196,11 @@ class WatchLink:
         self._ended.set()
         self._thread.join()
         self._client.close()
+
+
+def _answer(kept: Mapping[str, Any]) -> Answer:
+    acknowledged = kept["acknowledged_at"] and datetime.fromisoformat(kept["acknowledged_at"])
+    return Answer(kept["hazard_id"], acknowledged, kept["review"], kept["state"] == "closed")
 
 
 def _hazard_body(hazard: Hazard) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from site_safety.evidence import (
     checkpoint_due,
     line,
     link,
+    links_of,
     read_chain,
 )
-from site_safety.hazards import Deed, Event, HazardState, Level, Source, Subject
+from site_safety.hazards import Deed, Event, Evidence, HazardState, Level, Source, Subject
 from site_safety.register import HazardRegister
 from site_safety.retention import Keep, carry_out, held_by
 from site_safety.rules_scene import Alarm, Phase
@@ -70,7 +72,7 @@ def test_what_a_crash_left_of_a_line_is_cut_and_the_journal_goes_on(tmp_path: Pa
         torn.write(b'{"entry":{"numb')
     journal = Journal(file)
     journal.append({"number": 9})
-    assert [each.entry["number"] for each in Journal(file).links] == [0, 1, 2, 3, 9]
+    assert [each.entry["number"] for each in links_of(file)] == [0, 1, 2, 3, 9]
 
 
 def _append(path: Path, name: str) -> None:
@@ -87,19 +89,27 @@ def test_several_processes_write_one_chain(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    entries = [each.entry for each in Journal(path).links]
+    entries = [each.entry for each in links_of(path)]
     for name in "abc":
         assert [each["number"] for each in entries if each["name"] == name] == list(range(20))
 
 
-def test_who_only_writes_keeps_only_the_last_line(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl", keep=False)
-    for number in range(5):
-        journal.append(number)
-    written(tmp_path)
-    journal.append(5)
-    assert len(journal.links) == 1
-    assert [each.entry for each in Journal(journal.path).links][-2:] == [{"number": 3, "text": "临边"}, 5]
+def test_every_line_is_taken_once_in_order_whoever_wrote_it_and_only_the_last_stays(tmp_path: Path) -> None:
+    taken: list[object] = []
+    journal = Journal(tmp_path / "journal.jsonl", lambda link: taken.append(link.entry))
+    journal.append(0)
+    Journal(journal.path).append("another's")
+    journal.append(1)
+    assert taken == [0, "another's", 1] == [each.entry for each in links_of(journal.path)]
+    assert journal.last == links_of(journal.path)[-1]
+
+
+def test_what_is_written_is_decided_on_when_all_lines_of_others_are_known(tmp_path: Path) -> None:
+    taken: list[object] = []
+    journal = Journal(tmp_path / "journal.jsonl", lambda link: taken.append(link.entry))
+    Journal(journal.path).append("another's")
+    assert journal.write(lambda: None if "another's" in taken else "too late") is None
+    assert taken == ["another's"]
 
 
 def test_a_journal_that_was_written_anew_contradicts_its_checkpoints(tmp_path: Path) -> None:
@@ -180,7 +190,7 @@ def test_evidence_goes_when_its_time_is_over_by_camera_and_purpose_and_its_line_
         return len(carry_out(store, plan, NOW + timedelta(days=days), frozenset()))
 
     assert [gone(0), gone(2), gone(3), gone(29), gone(30), gone(31)] == [1, 0, 1, 0, 1, 0]
-    assert [each.entry["evidence"] for each in Journal(store.journal.path).links] == ["added"] * 3 + ["removed"] * 3
+    assert [each.entry["evidence"] for each in links_of(store.journal.path)] == ["added"] * 3 + ["removed"] * 3
     assert not list(store.folder.glob("*.mp4"))
 
 
@@ -203,8 +213,6 @@ def test_what_an_open_hazard_rests_on_stays(tmp_path: Path) -> None:
 
 
 def at(minutes: float, phase: Phase) -> Alarm:
-    from dataclasses import replace
-
     return replace(ALARM, at=NOW + timedelta(minutes=minutes), phase=phase)
 
 
@@ -226,7 +234,7 @@ def test_an_alarm_that_goes_on_is_written_down_once_a_minute(tmp_path: Path) -> 
     register.take([at(0, Phase.RAISED)])
     for tick in range(1, 301):
         register.take([at(tick / 60, Phase.ONGOING)])
-    assert len(register.journal.links) == 1 + 5
+    assert len(links_of(register.journal.path)) == 1 + 5
 
 
 def test_the_register_is_the_same_when_it_is_opened_again_and_by_another_process(tmp_path: Path) -> None:
@@ -238,12 +246,55 @@ def test_the_register_is_the_same_when_it_is_opened_again_and_by_another_process
     assert here.hazards[hazard.hazard_id].state is HazardState.ASSIGNED
 
 
+def test_an_alarm_that_goes_on_is_a_new_hazard_where_another_program_closed_the_one_before(tmp_path: Path) -> None:
+    watch, officer = HazardRegister(tmp_path), HazardRegister(tmp_path)
+    first = watch.take([ALARM])[0]
+    officer.refresh()
+    officer.record(Event(first.hazard_id, Deed.REVIEW, NOW, "officer", review="false"))
+    again = watch.take([at(2, Phase.ONGOING)])
+    assert watch.hazards[first.hazard_id].review == "false"
+    assert [hazard.hazard_id for hazard in again] != [first.hazard_id]
+    assert HazardRegister(tmp_path).hazards == watch.hazards
+
+
+def test_evidence_of_a_hazard_that_was_closed_meanwhile_is_no_line_of_it(tmp_path: Path) -> None:
+    watch, officer = HazardRegister(tmp_path), HazardRegister(tmp_path)
+    first = watch.take([ALARM])[0]
+    officer.refresh()
+    officer.record(Event(first.hazard_id, Deed.REVIEW, NOW, "officer", review="false"))
+    watch.add_evidence(first.hazard_id, NOW, "watch", Evidence("clip", "a" * 64, "a.webm"))
+    assert HazardRegister(tmp_path).hazards[first.hazard_id].evidence == ()
+
+
+def test_what_people_did_on_a_server_is_written_down_once(tmp_path: Path) -> None:
+    register = HazardRegister(tmp_path)
+    first, second = register.take([ALARM, replace(ALARM, key="another")])
+    for _ in range(3):
+        register.heard(first.hazard_id, NOW, "false", closed=True)
+        register.heard(second.hazard_id, NOW, "true", closed=False)
+    register.heard(second.hazard_id, NOW, "true", closed=True)
+    found = HazardRegister(tmp_path).hazards
+    assert [(each.state, each.review) for each in found.values()] == [("closed", "false"), ("closed", "true")]
+    assert len(links_of(tmp_path / "hazards.jsonl")) == 2 + 3
+
+
+def test_a_register_lets_go_of_what_was_closed_long_ago_and_its_journal_does_not(tmp_path: Path) -> None:
+    register = HazardRegister(tmp_path)
+    found = [register.take([replace(ALARM, key=f"key {number}")])[0] for number in range(5)]
+    for hazard in found[:4]:
+        register.heard(hazard.hazard_id, NOW, "false", closed=True)
+    register.forget(NOW + timedelta(seconds=1), keep={found[0].hazard_id})
+    assert list(register.hazards) == [found[0].hazard_id, found[4].hazard_id]
+    assert register.take([replace(ALARM, key="key 1", at=NOW + timedelta(hours=1))])[0].open
+    assert len(HazardRegister(tmp_path).hazards) == 6
+
+
 def test_what_may_not_happen_is_not_written(tmp_path: Path) -> None:
     register = HazardRegister(tmp_path)
     hazard = register.take([ALARM])[0]
     with pytest.raises(BadInput, match="close of a hazard that is registered"):
         register.record(Event(hazard.hazard_id, Deed.CLOSE, NOW, "officer"))
-    assert len(register.journal.links) == 1
+    assert len(links_of(register.journal.path)) == 1
 
 
 def test_overdue_hazards_escalate_once_each_time(tmp_path: Path) -> None:

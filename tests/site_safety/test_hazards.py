@@ -11,7 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bim.errors import BadInput
 from bim.verdict import Reason
 from site_safety.hazards import (
+    BY_PEOPLE,
     FROM,
+    SERVER,
     Deed,
     Event,
     Evidence,
@@ -86,6 +88,13 @@ def test_a_false_alarm_closes_at_once_and_no_one_reviews_what_they_reported() ->
     assert apply(registered(), answer).state is HazardState.CLOSED
     with pytest.raises(BadInput, match="somebody else than who reported"):
         apply(registered(), replace(answer, by="scan"))
+
+
+def test_what_people_closed_on_a_server_only_the_server_says() -> None:
+    assert apply(registered(), Event("h", Deed.SETTLE, NOW, SERVER)).state is HazardState.CLOSED
+    with pytest.raises(BadInput, match="the server where people close it"):
+        apply(registered(), Event("h", Deed.SETTLE, NOW, "mason"))
+    assert Deed.SETTLE not in BY_PEOPLE
 
 
 def test_an_overdue_hazard_escalates_at_its_deadline_and_every_four_hours_after() -> None:

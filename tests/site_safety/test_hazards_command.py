@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bim.ifc_authoring import Author
-from site_safety.evidence import Journal
+from site_safety.evidence import links_of
 from site_safety.hazards import Hazard, HazardState
 from site_safety.register import HazardRegister
 from site_safety.zones import ZoneKind, reach_m, read_zones
@@ -130,7 +130,9 @@ def test_a_zone_is_held_against_what_was_measured(tmp_path: Path, capsys: pytest
 
 def test_what_is_no_deed_is_refused_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert did(tmp_path, "sensors", "--file", windy(tmp_path)) == 0
-    before = len(Journal(tmp_path / "hazards.jsonl").links)
+    before = len(links_of(tmp_path / "hazards.jsonl"))
     assert did(tmp_path, "do", only(tmp_path).hazard_id, "explode", "--by", "me") == 2
     assert "one of register" in capsys.readouterr().err
-    assert len(Journal(tmp_path / "hazards.jsonl").links) == before
+    assert did(tmp_path, "do", only(tmp_path).hazard_id, "settle", "--by", "server") == 2
+    assert "settle is no deed of a person" in capsys.readouterr().err
+    assert len(links_of(tmp_path / "hazards.jsonl")) == before

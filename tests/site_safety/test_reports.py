@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bim.errors import BadInput
 from bim.verdict import Reason
-from site_safety.evidence import checkpoint
+from site_safety.evidence import checkpoint, links_of
 from site_safety.hazards import Deed, Event, HazardState, Level, Source, Subject
 from site_safety.records import from_json, to_json
 from site_safety.register import CameraLog, HazardRegister, camera_signs
@@ -86,7 +86,7 @@ STOP = Stop(
 
 
 def events(folder: Path) -> list[Event]:
-    return [from_json(Event, link.entry) for link in HazardRegister(folder).journal.links]
+    return [from_json(Event, link.entry) for link in links_of(folder / "hazards.jsonl")]
 
 
 def test_every_figure_leads_to_the_hazards_that_it_counts(folder: Path) -> None:
@@ -185,11 +185,11 @@ def test_what_a_hazard_says_is_never_read_as_markup(tmp_path: Path) -> None:
 
 
 def made(folder: Path, key: Key, **pages: bytes) -> bytes:
-    register = HazardRegister(folder)
+    journal = links_of(folder / "hazards.jsonl")
     evidence = {file.name: file.read_bytes() for file in (folder / "evidence").glob("*.mp4")}
-    token = checkpoint("hazards", register.journal.links[2], at(60), key)
+    token = checkpoint("hazards", journal[2], at(60), key)
     inputs = Inputs(day_of(DAY), SITE, VERSION, stops=(STOP,))
-    return build(Content(inputs, tuple(register.journal.links), pages, evidence, (token,)), key)  # type: ignore[arg-type]
+    return build(Content(inputs, tuple(journal), pages, evidence, (token,)), key)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bim.errors import BadInput
 from site_safety.hazards import Level
 from site_safety.records import to_json
-from site_safety.rules import Memory, acknowledge, step, stops
+from site_safety.rules import Memory, acknowledge, dismiss, step, stops
 from site_safety.rules_policy import Policy, default_policy, read_policy
 from site_safety.rules_replay import raised, read_scenes, write_scene
 from site_safety.rules_scene import Alarm, CameraView, Crane, Machine, Obstruction, Phase, Scene, StopWish, Tag
@@ -193,6 +193,20 @@ def test_after_an_acknowledgement_it_stays_quiet_for_a_while_but_a_stop_is_never
         said += [(alarm.rule, alarm.at) for alarm in found if alarm.phase is Phase.RAISED]
     assert said[0] == ("person_in_robot_zone", START + timedelta(seconds=0.2))
     assert said[1] == ("at_unprotected_edge", START + timedelta(seconds=300))
+
+
+def test_what_was_closed_while_it_holds_is_raised_anew_after_its_quiet_and_a_stop_at_once() -> None:
+    policy, memory, said = default_policy(), Memory(), []
+    for scene in scenes(310, track(11), track(2, track_id="c1/2")):
+        memory, found = step(memory, scene, policy)
+        said += [(alarm.rule, (alarm.at - START).total_seconds()) for alarm in found if alarm.phase is Phase.RAISED]
+        if scene.at == START + timedelta(seconds=5):
+            for key in ("at_unprotected_edge|edge", "person_in_robot_zone|cell"):
+                memory = dismiss(acknowledge(memory, key, scene.at, policy), key)
+    edge = [at for rule, at in said if rule == "at_unprotected_edge"]
+    stop = [at for rule, at in said if rule == "person_in_robot_zone"]
+    assert edge == pytest.approx([1.6, 305.0])
+    assert stop == pytest.approx([0.2, 5.2])
 
 
 def test_who_carries_an_allowed_role_may_stand_under_a_load() -> None:

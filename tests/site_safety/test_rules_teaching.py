@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bim.verdict import Reason
 from site_safety.hazards import Deed, Event, Hazard, Level, Review, Source, Subject, apply
 from site_safety.rules_policy import default_policy
-from site_safety.rules_teaching import LEAST, MAX_LONGER, MAX_STRICTER, taught
+from site_safety.rules_teaching import LEAST, MAX_LONGER, MAX_STRICTER, answered, taught
 
 NOW = datetime(2026, 5, 4, 8, tzinfo=UTC)
 POLICY = default_policy()
@@ -43,6 +43,27 @@ def test_a_stop_is_never_slowed_however_often_it_was_false() -> None:
     assert rule == next(each for each in POLICY.rule if each.id == rule.id)
     assert not lesson.changed
     assert "never slowed" in lesson.reason.en
+
+
+def test_a_rule_that_the_site_keeps_is_never_slowed() -> None:
+    kept = replace(POLICY, rule=tuple(replace(rule, teachable=False) for rule in POLICY.rule))
+    policy, (lesson,) = taught(kept, reviewed("no_helmet", ["false"] * 50))
+    assert policy == kept
+    assert "the site's rules keep it" in lesson.reason.en
+
+
+def test_a_rule_without_a_score_learns_only_to_wait() -> None:
+    rule, (lesson,) = rule_of("goods_block_way", ["false"] * 50)
+    assert 500 < rule.enter_s <= 600
+    assert rule.min_score == 0.0
+    assert "score" not in lesson.reason.en
+
+
+def test_what_a_person_took_back_counts_no_more_and_later_alarms_teach_anew() -> None:
+    hazards, back = reviewed("no_helmet", ["false"] * 30), {"no_helmet": NOW + timedelta(minutes=25)}
+    assert taught(POLICY, hazards, back) == (POLICY, ())
+    assert len(answered(hazards, back)["no_helmet"]) == 4
+    assert taught(POLICY, hazards, {"no_helmet": NOW + timedelta(minutes=10)})[1][0].answers == 19
 
 
 def test_few_answers_and_mostly_true_ones_teach_nothing() -> None:

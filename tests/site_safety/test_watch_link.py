@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import pytest
 from bim.verdict import Reason
 from site_safety.hazards import Deed, Event, Level, Source, Subject
 from site_safety.register import HazardRegister
+from site_safety.rules_policy import default_policy
+from site_safety.watch import Watch
 from sitewright.cli import run
 from sitewright.watch_link import WatchLink
+from tests.site_safety.test_watch import Recorder
 from tests.web.test_serve import PASSWORD, Running, running
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
@@ -72,9 +76,51 @@ def test_what_was_closed_in_the_app_is_a_new_hazard_when_it_is_seen_again(
     with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}) as link:
         link.tell(register.hazards.values(), (), NOW)
     (answer,) = link.answers()
-    assert answer["state"] == "closed"
-    register.closed_elsewhere(answer["hazard_id"])
+    assert (answer.hazard_id, answer.review, answer.closed) == (first.hazard_id, "false", True)
+    register.heard(answer.hazard_id, datetime.now(UTC), answer.review, answer.closed)
     assert register.register(BLIND, datetime.now(UTC), "watch").hazard_id != first.hazard_id
+
+
+def test_false_alarms_reviewed_in_the_app_teach_the_watchers_rules_and_are_closed_there_too(
+    server: Running, site: str, tmp_path: Path
+) -> None:
+    """The alarms are over when they are reviewed: nothing about them is told any more, and the answers are heard."""
+    watch = Watch([], {}, (), default_policy(), Recorder(), tmp_path, NOW)
+    subjects = [replace(BLIND, rule="in_closed_area", level=Level.WARNING, key=f"area|{n}") for n in range(12)]
+    for number, subject in enumerate(subjects):
+        watch.register.register(subject, NOW + timedelta(minutes=number), "watch")
+    with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}) as link:
+        link.tell(watch.register.hazards.values(), (), NOW)
+    ids = list(watch.register.hazards)
+    for name in ids:
+        server.client.post(f"/sites/{site}/hazards/{name}/deeds", json={"deed": "review", "review": "false"})
+    with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}) as link:
+        pass
+    later = NOW + timedelta(hours=1)
+    for each in link.answers():
+        watch.heard(each.hazard_id, later, acknowledged_at=each.acknowledged_at, review=each.review, closed=each.closed)
+    watch.tick(lambda: later)
+    assert [(each.rule, each.deed) for each in watch.news] == [("in_closed_area", "learnt")]
+    found = HazardRegister(tmp_path).hazards
+    assert {found[name].review for name in ids} == {"false"}
+    assert not any(found[name].open for name in ids)
+
+
+def test_only_what_changed_is_heard_again(server: Running, site: str, tmp_path: Path) -> None:
+    register = HazardRegister(tmp_path)
+    first = register.register(BLIND, NOW, "watch")
+    with WatchLink(server.address, site, os.environ["SITEWRIGHT_TOKEN"], {}) as link:
+        link.tell(register.hazards.values(), (), NOW)
+    kept = server.client.get(f"/sites/{site}/hazards/{first.hazard_id}").json()
+
+    def changed_after(at: datetime) -> list[dict[str, Any]]:
+        query = {"changed_after": at.isoformat()}
+        found: list[dict[str, Any]] = server.client.get(f"/sites/{site}/hazards", params=query).json()["items"]
+        return found
+
+    changed = datetime.fromisoformat(kept["updated_at"])
+    assert changed_after(changed) == []
+    assert [each["hazard_id"] for each in changed_after(changed - timedelta(microseconds=1))] == [first.hazard_id]
 
 
 def test_a_clip_reaches_the_app_and_nothing_else_in_its_place(server: Running, site: str, tmp_path: Path) -> None:

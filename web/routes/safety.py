@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Body, Request, Response
+from pydantic import AwareDatetime
 from sqlmodel import col
 
 from bim.verdict import Reason
-from site_safety.hazards import Deed, Event, Evidence, HazardState, Source, Subject, apply, possible
+from site_safety.hazards import BY_PEOPLE, Deed, Event, Evidence, HazardState, Source, Subject, apply, possible
 from site_safety.hazards import Hazard as HazardRecord
 from site_safety.records import from_json, to_json
 from web.access import Access, Ingests, Plans, Raises, Reads
@@ -132,13 +133,16 @@ def list_hazards(
     access: Reads,
     state: HazardState | None = None,
     is_open: bool | None = None,
+    changed_after: AwareDatetime | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[HazardOut]:
-    """Hazards, newest first."""
+    """Hazards, newest first; a program that follows what people do with them asks for those that changed."""
     where = [col(Hazard.state) == state] if state else []
     if is_open is not None:
         where.append(col(Hazard.state) != "closed" if is_open else col(Hazard.state) == "closed")
+    if changed_after is not None:
+        where.append(col(Hazard.updated_at) > changed_after)
     return page(access, Hazard, lambda row: _hazard(access, row), cursor, limit, where)
 
 
@@ -238,12 +242,9 @@ def _record(row: Hazard) -> HazardRecord:
 
 def _hazard(access: Access, row: Hazard) -> HazardOut:
     record = _record(row)
-    may = [deed for deed in possible(record, _by(access)) if deed in _BY_PEOPLE]
+    may = [deed for deed in possible(record, _by(access)) if deed in BY_PEOPLE]
     return HazardOut.model_validate({**row.body, **stored(row), "is_overdue": record.open and _late(record.due_at),
                                      "possible": may})  # fmt: skip
-
-
-_BY_PEOPLE = frozenset(Deed) - {Deed.REGISTER, Deed.SEEN, Deed.CLEARED, Deed.ESCALATE}
 
 
 def _late(due_at: datetime) -> bool:

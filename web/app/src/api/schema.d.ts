@@ -647,7 +647,7 @@ export interface paths {
         };
         /**
          * List Hazards
-         * @description Hazards, newest first.
+         * @description Hazards, newest first; a program that follows what people do with them asks for those that changed.
          */
         get: operations["list_hazards"];
         put?: never;
@@ -2271,7 +2271,7 @@ export interface components {
          * @description What may happen to a hazard.
          * @enum {string}
          */
-        Deed: "register" | "seen" | "cleared" | "acknowledge" | "review" | "assign" | "start" | "submit" | "close" | "return" | "add_evidence" | "stop_work" | "escalate";
+        Deed: "register" | "seen" | "cleared" | "acknowledge" | "review" | "assign" | "start" | "submit" | "close" | "return" | "add_evidence" | "stop_work" | "escalate" | "settle";
         /**
          * DiaryIn
          * @description A day on site.
@@ -6356,6 +6356,7 @@ export interface operations {
             query?: {
                 state?: components["schemas"]["HazardState"] | null;
                 is_open?: boolean | null;
+                changed_after?: string | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
                 /** @description How many at most. */
