@@ -25,6 +25,8 @@ MOST_KEPT = 300
 """Frames in memory: 30 a second for as long as a clip lasts, whatever the clock does."""
 SUFFIX = ".webm"
 """VP8: free, and every browser plays it."""
+MATROSKA, WEBM = b"\x42\x82\x88matroska", b"\x42\x82\x84webm\xec\x82\x00\x00"
+"""The element that says what kind of Matroska a file is (RFC 9559, 5.1), and WebM's, with a void one of 4 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ def write_clip(path: Path, frames: Sequence[Kept], finder: FaceFinder) -> None:
     size = (first.shape[1], first.shape[0])
     lasted_s = (frames[-1].at - frames[0].at).total_seconds()
     fps = max((len(frames) - 1) / lasted_s, 0.2) if lasted_s > 0 else 1.0
-    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), fps, size)
+    # OpenCV writes the same film as WebM too, but complains on the terminal each time.
+    matroska = path.with_suffix(".mkv")
+    film = cv2.VideoWriter(str(matroska), cv2.VideoWriter.fourcc(*"VP80"), fps, size)
     try:
         for frame in frames:
             safe = blurred(_picture(frame), frame.people, finder)
@@ -79,6 +83,8 @@ def write_clip(path: Path, frames: Sequence[Kept], finder: FaceFinder) -> None:
             film.write(cv2.resize(safe, size) if safe.shape != first.shape else safe)
     finally:
         film.release()
+    path.write_bytes(matroska.read_bytes().replace(MATROSKA, WEBM, 1))
+    matroska.unlink()
 
 
 def _picture(frame: Kept) -> Picture:

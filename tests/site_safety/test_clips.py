@@ -91,6 +91,17 @@ def test_a_clip_is_the_five_seconds_before_and_after(tmp_path: Path) -> None:
     assert 9.0 <= (frames[-1].at - frames[0].at).total_seconds() <= 11.0
 
 
+def test_a_clip_is_webm_and_nothing_is_said_while_it_is_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_clip(tmp_path / "clip.webm", filled(2.0).around(START), FINDER)
+    assert capfd.readouterr() == ("", "")
+    assert [each.name for each in tmp_path.iterdir()] == ["clip.webm"]
+    header = (tmp_path / "clip.webm").read_bytes()[:64]
+    assert header.startswith(b"\x1a\x45\xdf\xa3")
+    assert b"\x42\x82\x84webm" in header
+
+
 def test_memory_holds_no_more_than_a_clip() -> None:
     assert len(filled(60.0).around(START + timedelta(seconds=55))) <= 51
     assert filled(60.0).around(START) == ()
