@@ -240,7 +240,7 @@ class AttendedRobot:
         work = self._work
         joining = work is not None and work.order.token == order.token and work.order.spec == order.spec
         if not joining:
-            if order.spec.tool not in self.profile.tools:
+            if order.spec.tool and order.spec.tool not in self.profile.tools:
                 raise Refused(f"{self.robot_id} has no {order.spec.tool}", ", ".join(self.profile.tools), "ask another")
             if work is not None or self._aborting:
                 raise Refused(f"{self.robot_id} is busy", "one order at a time", "cancel the other, or wait for it")
@@ -382,9 +382,11 @@ class AttendedRobot:
             return Mode.FAULT
         if self._leave.stops:
             return Mode.STOPPED if report.stands else Mode.BUSY
-        if work is not None:
-            return Mode.PAUSED if work.held and report.stands else Mode.BUSY
-        return Mode.CHARGING if report.charging else Mode.IDLE
+        if work is not None and work.held and report.stands:
+            return Mode.PAUSED
+        if report.charging:
+            return Mode.CHARGING
+        return Mode.BUSY if work is not None else Mode.IDLE
 
     # --- Waiting, never without a bound -----------------------------------------------------------------------------
 

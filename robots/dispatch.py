@@ -14,11 +14,12 @@ from dataclasses import replace
 from bim.errors import BadInput
 from bim.verdict import Reason
 from robots import dispatch_reasons as why
+from robots.errands import DISPATCH, Need, cannot_go, errand, must_go_charging, must_make_way
 from robots.gates import World, ability, robot_gate, task_gate
 from robots.journal import Journal, Record
-from robots.robot import Order, Outcome, Profile, Result
+from robots.robot import Mode, Order, Outcome, Profile, Result, RobotState
 from robots.roster import Sighting
-from robots.tasks import HELD, OVER, REPEATABLE, Step, Task, TaskSpec, TaskState, advance, propose
+from robots.tasks import ERRANDS, HELD, OVER, REPEATABLE, Kind, Step, Task, TaskSpec, TaskState, advance, propose
 from robots.wire import read_spec, reason_json, spec_json
 from robots.zones import Allocation, Zone
 
@@ -36,10 +37,16 @@ class Dispatcher:
         """Queued tasks, the oldest first."""
         self._holders: dict[str, str] = {}
         """The task that a robot holds."""
+        self._errands: dict[str, str] = {}
+        """The newest errand of a robot."""
+        self.unsent: Mapping[str, Reason] = {}
+        """Robots that should charge or make way and cannot be sent: a person's to solve."""
         self._token = 0
         self._journal = journal
         for record in journal.records:
             self._replay(record)
+        self._needy = {r for r, task_id in self._errands.items() if self.tasks[task_id].state is not TaskState.DONE}
+        """Robots that were not seen without a need since their newest errand."""
 
     # --- Intake and people -------------------------------------------------------------------------------------------
 
@@ -103,15 +110,21 @@ class Dispatcher:
 
     def assign(self, sightings: Mapping[str, Sighting], now_s: float, at: dt.datetime) -> list[tuple[str, Order]]:
         """Give what can begin to free robots: robot and order, written but not yet synced."""
-        free = {r for r, s in sightings.items() if r not in self._holders and s.present(now_s)}
+        free = {r: s.state for r, s in sightings.items() if r not in self._holders and s.present(now_s)}
+        charging = must_go_charging(self._queued(), free, self.fleet, self.world)
+        workers = free.keys() - charging.keys()
         orders = []
-        for task_id in list(self._queue) if free else ():
-            if robot_id := self._choose(self.tasks[task_id], free, sightings):
-                free.remove(robot_id)
-                orders.append((robot_id, self._give(task_id, robot_id, at)))
+        for task in list(self._queued()) if free else ():
+            if robot_id := self._choose(task, free if task.spec.kind in ERRANDS else workers, free):
+                del free[robot_id]
+                if robot_id in workers:
+                    workers.remove(robot_id)
+                    self._needy.discard(robot_id)
+                orders.append((robot_id, self._give(task.spec.task_id, robot_id, at)))
             if not free:
                 break
-        return orders
+        needs = must_make_way(self._queued(), free, self.fleet, self.world) | charging
+        return orders + list(self._send_home({r: needs.get(r) for r in free}, free, at))
 
     def why(self, task: Task, sightings: Mapping[str, Sighting], now_s: float) -> Reason | None:
         """Why a queued task waits; None for any other."""
@@ -172,6 +185,7 @@ class Dispatcher:
         elements: Iterable[str] | None = None,
         people: Iterable[str] | None = None,
         plan: Mapping[str, str] | None = None,
+        charge_before: Iterable[str] | None = None,
     ) -> None:
         """What changed around the tasks: permits, elements verified, those of the model, zones with people, the plan.
 
@@ -185,6 +199,7 @@ class Dispatcher:
             allocation=world.allocation if people is None else world.allocation.with_people(people),
             elements=world.elements if elements is None else frozenset(elements),
             plan=world.plan if plan is None else dict(plan),
+            charge_before=world.charge_before if charge_before is None else frozenset(charge_before),
         )
         if plan is not None:
             self._queue = dict.fromkeys([*(t for t in plan if t in self._queue), *self._queue])
@@ -194,6 +209,38 @@ class Dispatcher:
         self.know(plan={task_id: robot for task_id, robot in self.world.plan.items() if robot != robot_id})
 
     # --- Within ------------------------------------------------------------------------------------------------------
+
+    def _send_home(
+        self, needs: Mapping[str, Need | None], free: Mapping[str, RobotState], at: dt.datetime
+    ) -> Iterator[tuple[str, Order]]:
+        """An errand for each need that none was made for yet; what cannot be sent is told as `unsent`."""
+        self._needy -= {robot_id for robot_id, need in needs.items() if need is None}
+        unsent = {}
+        for robot_id, need in needs.items():
+            state = free[robot_id]
+            at_it = need is not None and need.kind is Kind.CHARGE and state.mode is Mode.CHARGING
+            if need is None or at_it or state.task_id is not None:
+                continue
+            made = self._errand(need, robot_id, state, at)
+            if isinstance(made, Reason):
+                unsent[robot_id] = cannot_go(need, self.fleet[robot_id], made)
+            else:
+                self._needy.add(robot_id)
+                self.submit(made, at, need.reason, DISPATCH)
+                yield robot_id, self._give(made.task_id, robot_id, at)
+        self.unsent = unsent
+
+    def _errand(self, need: Need, robot_id: str, state: RobotState, at: dt.datetime) -> TaskSpec | Reason:
+        """The errand to be made for a need, or why none is."""
+        if robot_id in self._needy and (before := self.tasks.get(self._errands.get(robot_id, ""))):
+            return why.tried(before)
+        made = errand(need, self.fleet[robot_id], state, self.world)
+        if isinstance(made, Reason):
+            return made
+        return robot_gate(propose(made, at, need.reason), self.fleet[robot_id], state, self.world) or made
+
+    def _queued(self) -> Iterator[Task]:
+        return (self.tasks[task_id] for task_id in self._queue)
 
     def _task(self, task_id: str) -> Task:
         if task_id not in self.tasks:
@@ -207,14 +254,14 @@ class Dispatcher:
             return next((why.no_zone(zone) for zone in spec.zones if zone not in self.world.zones), None)
         return why.nobody_can(abilities)
 
-    def _choose(self, task: Task, free: Iterable[str], sightings: Mapping[str, Sighting]) -> str | None:
+    def _choose(self, task: Task, robots: Iterable[str], states: Mapping[str, RobotState]) -> str | None:
         if task_gate(task, self.world):
             return None
-        fit = [r for r in free if not robot_gate(task, self.fleet[r], sightings[r].state, self.world)]
+        fit = [r for r in robots if not robot_gate(task, self.fleet[r], states[r], self.world)]
         fresh = [robot for robot in fit if robot not in task.avoid]
         others = any(r not in task.avoid and not ability(task, profile) for r, profile in self.fleet.items())
         place = task.spec.targets[0][:3] if task.spec.targets else (0.0, 0.0, 0.0)
-        nearest = lambda robot: (math.dist(place, sightings[robot].state.position_m), robot)  # noqa: E731
+        nearest = lambda robot: (math.dist(place, states[robot].position_m), robot)  # noqa: E731
         return min(fresh or ([] if others else fit), key=nearest, default=None)
 
     def _obstacle(self, task: Task, sightings: Mapping[str, Sighting], now_s: float) -> Reason:
@@ -227,7 +274,12 @@ class Dispatcher:
         chosen = self.world.plan.get(task.spec.task_id)
         free = sorted((p for p in present if p.robot_id not in self._holders), key=lambda p: p.robot_id != chosen)
         reasons = [robot_gate(task, p, sightings[p.robot_id].state, self.world) for p in free]
-        return next((reason for reason in reasons if reason), why.BUSY)
+        reason = next((reason for reason in reasons if reason), why.BUSY)
+        holders = [self.world.allocation.holders.get(zone, "") for zone in task.spec.zones]
+        stuck = [
+            self.unsent[robot_id] for robot_id in (*holders, *(p.robot_id for p in free)) if robot_id in self.unsent
+        ]
+        return why.also(reason, stuck[0]) if stuck else reason
 
     def _give(self, task_id: str, robot_id: str, at: dt.datetime) -> Order:
         self._step(task_id, Step.ASSIGN, at, why.given_to(robot_id), robot_id=robot_id, token=self._token + 1)
@@ -273,6 +325,8 @@ class Dispatcher:
                 self.world = replace(self.world, allocation=allocation)
         elif before and before.state in HELD and before.robot_id:
             self._holders.pop(before.robot_id, None)
+        if task.spec.kind in ERRANDS and task.spec.only_robot and task.state is not TaskState.PROPOSED:
+            self._errands[task.spec.only_robot] = task_id
 
 
 def _consequence(task: Task, result: Result) -> tuple[Step, Reason]:

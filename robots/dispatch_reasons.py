@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bim.verdict import Reason
 from robots.robot import Profile
 from robots.roster import Sighting
+from robots.tasks import Task
 
 QUEUED = Reason("It waits for a robot.", "等待机器人。")
 STARTED = Reason("The robot has begun.", "机器人已开始。")
@@ -77,6 +78,20 @@ def uncertain(reason: Reason) -> Reason:
 def too_often(reason: Reason, attempts: int) -> Reason:
     """No more tries."""
     return Reason(f"Given up after {attempts} attempts. {reason.en}", f"尝试{attempts}次后放弃。{reason.zh}")
+
+
+def also(reason: Reason, more: Reason) -> Reason:
+    """Both sentences."""
+    return Reason(f"{reason.en} {more.en}", f"{reason.zh}{more.zh}")
+
+
+def tried(errand: Task) -> Reason:
+    """It was sent before, and that did not help."""
+    said = errand.history[-1].reason
+    return Reason(
+        f"its errand {errand.spec.task_id} is {errand.state}: {said.en} Look, then decide.",
+        f"其任务{errand.spec.task_id}状态为{errand.state}：{said.zh}请查看后决定。",
+    )
 
 
 def distrusted(able: Sequence[Profile], sightings: Mapping[str, Sighting]) -> Reason | None:

@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from bim.verdict import Reason
 from robots.dispatch_reasons import left_the_model
 from robots.robot import Mode, Profile, RobotState
-from robots.tasks import Task, TaskState
+from robots.tasks import ERRANDS, Task, TaskState
 from robots.zones import Allocation, Zone
 
 LEAST_BATTERY = 0.15
+"""Below it a robot is sent to charge, and gets nothing else."""
+CHARGED = 0.95
+"""A battery that counts as full."""
+FIXED = frozenset({"octoprint"})
+"""Adapters of machines that do not drive."""
 STANDING = frozenset({Mode.STOPPED, Mode.CHARGING, Mode.OFFLINE, Mode.FAULT})
 
 
@@ -32,6 +37,8 @@ class World:
     """Elements of the newest model; None: no model was read."""
     plan: Mapping[str, str] = field(default_factory=dict)
     """The robot that the planner chose for a task, in the order of their starts."""
+    charge_before: frozenset[str] = frozenset()
+    """Planned tasks before which their robot charges."""
 
 
 def task_gate(task: Task, world: World) -> Reason | None:
@@ -60,6 +67,10 @@ def ability(task: Task, robot: Profile) -> Reason | None:
     spec, name = task.spec, robot.name
     if not robot.certified_stop:
         return Reason(f"{name} has no certified stop of its own.", f"{name}没有自身的认证急停。")
+    if spec.only_robot not in ("", robot.robot_id):
+        return Reason(f"It is for {spec.only_robot} alone.", f"仅由{spec.only_robot}执行。")
+    if spec.kind in ERRANDS:
+        return Reason(f"{name} does not drive.", f"{name}不能行驶。") if robot.adapter in FIXED else None
     if spec.tool not in robot.tools:
         return Reason(f"{name} does not carry {spec.tool}.", f"{name}未配备{spec.tool}。")
     if spec.kind not in robot.kinds:
@@ -71,16 +82,36 @@ def ability(task: Task, robot: Profile) -> Reason | None:
 
 def robot_gate(task: Task, robot: Profile, state: RobotState, world: World) -> Reason | None:
     """Why this robot cannot begin it now; it is present and has no task."""
+    zones = task.spec.zones
+    return unready(task, robot, state, world) or world.allocation.obstacle(world.zones, robot.robot_id, zones)
+
+
+def unready(task: Task, robot: Profile, state: RobotState, world: World) -> Reason | None:
+    """Why it could not begin it now though all zones were free."""
     if reason := ability(task, robot):
         return reason
     chosen = world.plan.get(task.spec.task_id)
     if chosen is not None and chosen != robot.robot_id:
         return Reason(f"It is planned for {chosen}.", f"计划由{chosen}执行。")
-    if state.mode in STANDING or _has_other_work(state, world):
+    full = state.mode is Mode.CHARGING and state.battery >= CHARGED
+    if (state.mode in STANDING and not full) or _has_other_work(state, world):
         return Reason(f"{robot.name} is {state.mode}.", f"{robot.name}当前状态为{state.mode}。")
-    if state.battery < LEAST_BATTERY:
+    if task.spec.kind not in ERRANDS and must_charge(robot, state, world, task):
         return Reason(f"{robot.name} must charge first.", f"{robot.name}需要先充电。")
-    return world.allocation.obstacle(world.zones, robot.robot_id, task.spec.zones)
+    return None
+
+
+def must_charge(robot: Profile, state: RobotState, world: World, task: Task | None = None) -> bool:
+    """Whether the robot charges before it works, or before this task of its."""
+    planned = task is not None and world.plan.get(task.spec.task_id) == robot.robot_id
+    full = planned and task is not None and task.spec.task_id in world.charge_before
+    return state.battery < (CHARGED if full else LEAST_BATTERY)
+
+
+def decides(before: RobotState, now: RobotState) -> bool:
+    """Whether anything is decided anew by what the robot says now: its mode, or a level that its battery crossed."""
+    crossed = any((before.battery < level) != (now.battery < level) for level in (LEAST_BATTERY, CHARGED))
+    return crossed or before.mode is not now.mode
 
 
 def _has_other_work(state: RobotState, world: World) -> bool:

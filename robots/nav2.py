@@ -14,13 +14,16 @@ from typing import Protocol
 
 from bim.verdict import Reason
 from robots.attended import Job, Report
+from robots.gates import CHARGED
 from robots.robot import LinkLost, Outcome
-from robots.tasks import Target
+from robots.tasks import Kind, Target
 
 STEP_S = 0.05
 NEAR_M = 0.5
 """A robot that says that it arrived and is farther away than this, or the task's tolerance, lies or is lost."""
 STILL_M_S = 0.02
+PATIENCE = 2.0
+"""How many times as long as expected a base may stand at its charger until that counts as broken."""
 
 
 class Goal(StrEnum):
@@ -44,6 +47,9 @@ class Seen:
     y_m: float = 0.0
     yaw_rad: float = 0.0
     speed_m_s: float = 0.0
+    battery: float = 1.0
+    """0..1; full where the base does not tell it."""
+    charging: bool = False
 
 
 class Navigator(Protocol):
@@ -140,6 +146,8 @@ class Nav2Machine:
             heading_rad=seen.yaw_rad,
             speed_m_s=seen.speed_m_s,
             storey=self._storey,
+            battery=seen.battery,
+            charging=seen.charging,
         )
         if working and seen.reachable and self._job:
             await self._work(self._job, seen)
@@ -162,8 +170,12 @@ class Nav2Machine:
             said = f"Nav2 says that it arrived, but it is {off_m:.1f} m away."
             self._fail(Reason(said, f"Nav2 报告已到达，但实际相距 {off_m:.1f} m。"))
         elif self._dwells_until_s is None:
-            self._dwells_until_s = now_s + job.spec.duration_s / len(job.spec.targets)
-        elif now_s >= self._dwells_until_s:
+            times = PATIENCE if job.spec.kind is Kind.CHARGE else 1.0
+            self._dwells_until_s = now_s + times * job.spec.duration_s / len(job.spec.targets)
+        elif job.spec.kind is Kind.CHARGE and seen.battery < CHARGED:
+            if now_s >= self._dwells_until_s:
+                self._fail(Reason("It stands at its charger and does not charge.", "它已在充电位，但没有在充电。"))
+        elif now_s >= self._dwells_until_s or job.spec.kind is Kind.CHARGE:
             self._next, self._dwells_until_s = self._next + 1, None
             self._report = replace(self._report, targets_done=self._next)
             if self._next < len(job.spec.targets):

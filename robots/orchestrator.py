@@ -9,12 +9,14 @@ It decides nothing itself: tasks and robots meet in dispatch.py, stops in stoppi
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bim.errors import BadInput
 from bim.verdict import Reason
 from robots.dispatch import Dispatcher
+from robots.gates import decides
 from robots.journal import Journal
 from robots.now import utc
 from robots.robot import Grant, LinkLost, Mode, Order, Profile, Refused, Robot, RobotState
@@ -35,7 +37,15 @@ PEOPLE_S = 2.0
 """Silence of a watcher after which every zone that it watches counts as occupied."""
 
 Report = Callable[[str, Any], None]
-"""Told `task`, `state` or `stop`, and what changed. It must return at once."""
+"""Told `task`, `state`, `stop` or `unsent`, and what changed. It must return at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A robot that should charge or make way and cannot be sent."""
+
+    robot_id: str
+    reason: Reason
 
 
 class Orchestrator:
@@ -131,9 +141,12 @@ class Orchestrator:
         verified: Iterable[str] | None = None,
         elements: Iterable[str] | None = None,
         plan: Mapping[str, str] | None = None,
+        charge_before: Iterable[str] | None = None,
     ) -> None:
         """What is new around the tasks, as `Dispatcher.know`; those whose element left the model wait for a person."""
-        self.dispatcher.know(permits=permits, verified=verified, elements=elements, plan=plan)
+        self.dispatcher.know(
+            permits=permits, verified=verified, elements=elements, plan=plan, charge_before=charge_before
+        )
         for task_id in self.dispatcher.withdraw(utc()):
             await self._changed(task_id)
         self._change.set()
@@ -172,9 +185,11 @@ class Orchestrator:
         if sighting.state is not state:
             return
         self.stopping.heard(robot_id, state.stops)
+        allocation = self.dispatcher.world.allocation
         self._place(robot_id, state)
         self._put_right(robot_id, state)
-        if known is None or known.state.mode is not state.mode:
+        stays = known is not None and known.present(self._now_s()) and not decides(known.state, state)
+        if not stays or self.dispatcher.world.allocation is not allocation:
             self._change.set()
         self._report("state", sighting)
 
@@ -212,8 +227,11 @@ class Orchestrator:
         while True:
             await self._change.wait()
             self._change.clear()
+            unsent = self.dispatcher.unsent
             for robot_id, order in self.dispatcher.assign(self.sightings, self._now_s(), utc()):
                 self._carry_out(robot_id, order)
+            for robot_id, reason in self.dispatcher.unsent.items() - unsent.items():
+                self._report("unsent", Unsent(robot_id, reason))
             await self._journal.synced()
 
     # --- One order ----------------------------------------------------------------------------------------------------
@@ -269,7 +287,7 @@ class Orchestrator:
                 correction = self._cancel(robot, task)
             elif state.mode is Mode.PAUSED and not paused and not self.stopping.names(robot_id):
                 correction = robot.resume(token)
-            elif state.mode is Mode.BUSY and paused:
+            elif state.mode in (Mode.BUSY, Mode.CHARGING) and paused:
                 correction = robot.pause(token)
         if correction is not None:
             self._correcting[robot_id] = self._background(_quietly(correction))

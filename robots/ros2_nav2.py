@@ -18,7 +18,8 @@ from action_msgs.srv import CancelGoal
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.action import ActionClient
-from rclpy.qos import QoSProfile, qos_profile_action_status_default
+from rclpy.qos import QoSProfile, qos_profile_action_status_default, qos_profile_sensor_data
+from sensor_msgs.msg import BatteryState
 
 from robots.attended import AttendedRobot
 from robots.nav2 import Goal, Nav2Machine, Seen
@@ -44,7 +45,10 @@ def nav2_robot(profile: Profile, link: RosLink, namespace: str, folder: Path, st
 
 
 class Nav2Navigator:
-    """robots.nav2.Navigator. `pose_topic` is an Odometry in the map frame, such as a localisation publishes."""
+    """robots.nav2.Navigator. `pose_topic` is an Odometry in the map frame, such as a localisation publishes.
+
+    A base that publishes `battery_state` is sent to charge when it is low.
+    """
 
     def __init__(self, link: RosLink, namespace: str, pose_topic: str = "odom", frame: str = "map") -> None:
         base = namespace.rstrip("/")
@@ -53,6 +57,7 @@ class Nav2Navigator:
         self._goals: dict[bytes, int] = {}
         self._seen = Seen(reachable=False, goal=Goal.NONE)
         self._heard_s = -math.inf
+        self._battery = (1.0, False)
         self._news = asyncio.Event()
         node = link.node
         node.create_subscription(Odometry, f"{base}/{pose_topic}", self._on_pose, QoSProfile(depth=1))
@@ -62,6 +67,7 @@ class Nav2Navigator:
             self._on_status,
             qos_profile_action_status_default,
         )
+        node.create_subscription(BatteryState, f"{base}/battery_state", self._on_battery, qos_profile_sensor_data)
         self._cancel = node.create_client(CancelGoal, f"{base}/navigate_to_pose/_action/cancel_goal")
         self._topic = node.create_publisher(PoseStamped, f"{base}/goal_pose", QoSProfile(depth=1))
         self._action: Any = None
@@ -75,7 +81,7 @@ class Nav2Navigator:
         goal = _GOALS.get(self._goals.get(self._goal_id, -1), Goal.NONE)
         fresh = time.monotonic() - self._heard_s < SILENT_S
         seen = self._seen
-        return Seen(fresh, goal, seen.x_m, seen.y_m, seen.yaw_rad, seen.speed_m_s)
+        return Seen(fresh, goal, seen.x_m, seen.y_m, seen.yaw_rad, seen.speed_m_s, *self._battery)
 
     async def go(self, target: Target) -> None:
         """By action or by topic; returns when the goal has a status."""
@@ -139,6 +145,12 @@ class Nav2Navigator:
         yaw = 2.0 * math.atan2(pose.orientation.z, pose.orientation.w)
         speed = math.hypot(twist.linear.x, twist.linear.y)
         self._link.call_soon(self._take_pose, Seen(True, Goal.NONE, pose.position.x, pose.position.y, yaw, speed))
+
+    def _on_battery(self, message: Any) -> None:
+        """A base that does not measure its charge says NaN (sensor_msgs/BatteryState)."""
+        charging = message.power_supply_status == BatteryState.POWER_SUPPLY_STATUS_CHARGING
+        if 0.0 <= message.percentage <= 1.0:
+            self._battery = (float(message.percentage), charging)
 
     def _take_goals(self, goals: dict[bytes, int]) -> None:
         self._goals = goals

@@ -87,6 +87,8 @@ def read_rules(path: Path) -> TaskRules:
 
 
 def _kind(kind: Kind, line: Mapping[str, Any]) -> KindRule:
+    if kind not in _KINDS:
+        raise ValueError(f"rules for {kind}, which robots are sent to do by themselves")
     return replace(_KINDS[kind], **_checked(line, _READ_KIND))
 
 

@@ -30,9 +30,15 @@ class Kind(StrEnum):
     REWORK = "rework"
     BRICK = "brick"
     PRINT = "print"
+    CHARGE = "charge"
+    """At its charger until its battery is full."""
+    MOVE = "move"
+    """To a place, with nothing to do there."""
 
 
-REPEATABLE = frozenset({Kind.SCAN, Kind.INSPECT})
+ERRANDS = frozenset({Kind.CHARGE, Kind.MOVE})
+"""What takes no tool: whatever drives can do it."""
+REPEATABLE = frozenset({Kind.SCAN, Kind.INSPECT}) | ERRANDS
 """Work that does no harm when it is done twice. All other work is never repeated without knowing what was done."""
 
 
@@ -74,7 +80,7 @@ class TaskSpec:
     targets: tuple[Target, ...]
     """In working order; a robot reports how many of them are done."""
     tool: str
-    """What the robot must carry, such as `marker`, `drill`, `lidar`."""
+    """What the robot must carry, such as `marker`, `drill`, `lidar`; empty for an errand."""
     tolerance_m: float
     duration_s: float
     """Expected time at the targets, travel not counted."""
@@ -90,6 +96,8 @@ class TaskSpec:
     due: dt.datetime | None = None
     payload: str = ""
     """What only the robot reads, as JSON text: the G-code file of a print, the settings of a scanner."""
+    only_robot: str = ""
+    """The only robot that it is for; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)

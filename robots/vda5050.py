@@ -109,10 +109,11 @@ class VehicleMachine:
             await asyncio.sleep(RETRY_S)
 
     async def begin(self, job: Job) -> None:
-        """Send the order; sent again it is the same order, which a vehicle ignores (chapter 6.6.4.3)."""
+        """Off the charger, and send the order; sent again it is the same, which a vehicle ignores (chapter 6.6.4.3)."""
         self._job, self._cancelled = job, ""
-        body = order_of(job, self.vehicle, self._report)
-        await self._send("order", body)
+        if self._report.charging:
+            await self._instant("stopCharging")
+        await self._send("order", order_of(job, self.vehicle, self._report))
         try:
             async with asyncio.timeout(CALL_S):
                 while self._report.job_id != job.job_id:

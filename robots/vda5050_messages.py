@@ -13,6 +13,7 @@ from typing import Any
 from bim.errors import BadInput
 from bim.verdict import Reason
 from robots.attended import Job, Report
+from robots.gates import CHARGED
 from robots.robot import Outcome
 from robots.tasks import Kind, Target
 from robots.vda5050_schemas import Topic, Version, validator
@@ -118,7 +119,11 @@ def report_of(state: Message, vehicle: Vehicle, job: Job | None, *, cancelled: b
         "mapId": "",
     }
     velocity, charge = state.get("velocity", {}), state["powerSupply" if new else "batteryState"]
+    battery = float(charge["stateOfCharge" if new else "batteryCharge"]) / 100.0
     outcome, done = _progress(state, job, cancelled) if job and state["orderId"] == job.job_id else (None, 0)
+    flat = outcome is Outcome.DONE and job is not None and job.spec.kind is Kind.CHARGE and battery < CHARGED
+    if flat:
+        outcome = None if charge["charging"] else Outcome.FAILED
     open_order = bool(state["nodeStates"] or state["edgeStates"]) or _busy(state)
     storeys = {map_id: storey for storey, map_id in vehicle.maps.items()}
     return Report(
@@ -127,21 +132,29 @@ def report_of(state: Message, vehicle: Vehicle, job: Job | None, *, cancelled: b
         job_id=state["orderId"],
         outcome=outcome,
         targets_done=done,
-        reason=_failure(state) if outcome is Outcome.FAILED else None,
+        reason=(_UNCHARGED if flat else _failure(state)) if outcome is Outcome.FAILED else None,
         position_m=(float(place["x"]), float(place["y"]), 0.0),
         heading_rad=float(place["theta"]),
         speed_m_s=float((velocity.get("vx", 0.0) ** 2 + velocity.get("vy", 0.0) ** 2) ** 0.5),
         storey=storeys.get(place["mapId"], place["mapId"]),
-        battery=float(charge["stateOfCharge" if new else "batteryCharge"]) / 100.0,
+        battery=battery,
         charging=bool(charge["charging"]),
         fault=bool(_faults(state, new)),
         errors=tuple(_faults(state, new) or [_said(error) for error in state["errors"]]),
     )
 
 
+_UNCHARGED = Reason("It stands at its charger and does not charge.", "车辆已在充电位，但没有在充电。")
+
+
 def _progress(state: Message, job: Job, cancelled: bool) -> tuple[Outcome | None, int]:
     """How the job ended, None while it is in hand; and how many targets of its task are done, in their order."""
     status = {action["actionId"]: action["actionStatus"] for action in state["actionStates"]}
+    if job.spec.kind is Kind.MOVE:  # nothing is done at its nodes but to pass them
+        if cancelled:
+            return (None if state["nodeStates"] else Outcome.CANCELLED), job.first_target
+        names = {action_id(job, n) for n in range(len(job.spec.targets))}
+        status = dict.fromkeys(names - {node["nodeId"] for node in state["nodeStates"]}, "FINISHED")
     mine = [status.get(action_id(job, n), "WAITING") for n in range(job.first_target, len(job.spec.targets))]
     done = job.first_target + next((n for n, each in enumerate(mine) if each != "FINISHED"), len(mine))
     if done == len(job.spec.targets) and not state["nodeStates"]:
@@ -197,7 +210,7 @@ def action_id(job: Job, target: int) -> str:
 def order_of(job: Job, vehicle: Vehicle, here: Report) -> Message:
     """The order: from where the vehicle is to each target, with its work there as an action of the tool's name.
 
-    An order is sent whole and released whole, as update 0 of an order of its own.
+    Charging is the standard's own action. An order is sent whole and released whole, as update 0 of one of its own.
     """
     map_id = vehicle.maps.get(job.spec.storey, job.spec.storey or here.storey)
     start = Target(here.position_m[0], here.position_m[1], 0.0, here.heading_rad)
@@ -205,14 +218,22 @@ def order_of(job: Job, vehicle: Vehicle, here: Report) -> Message:
     edges: list[Message] = []
     for n in range(job.first_target, len(job.spec.targets)):
         name, sequence = action_id(job, n), 2 * len(nodes)
-        work = _action(job.spec.tool, name, _blocking(job.spec.kind), {"taskId": job.spec.task_id, "target": n})
+        work = _work(job, name, n)
         edge = {"edgeId": f"to {name}", "sequenceId": sequence - 1, "released": True, "actions": []}
         if vehicle.version == "2.1":
             edge |= {"startNodeId": nodes[-1]["nodeId"], "endNodeId": name}
         edges.append(edge)
         target = job.spec.targets[n]
-        nodes.append(_node(job, name, sequence, target, map_id, job.spec.tolerance_m, [work], vehicle.version))
+        nodes.append(_node(job, name, sequence, target, map_id, job.spec.tolerance_m, work, vehicle.version))
     return {"orderId": job.job_id, "orderUpdateId": 0, "nodes": nodes, "edges": edges}
+
+
+def _work(job: Job, name: str, target: int) -> list[Message]:
+    """What is done at a target."""
+    if job.spec.kind is Kind.MOVE:
+        return []
+    kind = "startCharging" if job.spec.kind is Kind.CHARGE else job.spec.tool
+    return [_action(kind, name, _blocking(job.spec.kind), {"taskId": job.spec.task_id, "target": target})]
 
 
 def _blocking(kind: Kind) -> str:

@@ -41,6 +41,7 @@ def spec_json(spec: TaskSpec) -> dict[str, Any]:
         "permits": list(spec.permits),
         "due": spec.due.isoformat() if spec.due else None,
         "payload": spec.payload,
+        "only_robot": spec.only_robot,
     }
 
 
@@ -64,6 +65,7 @@ def read_spec(value: Mapping[str, Any]) -> TaskSpec:
         permits=_field(value, "permits", _names, ()),
         due=_field(value, "due", _time, None),
         payload=_field(value, "payload", _text, ""),
+        only_robot=_field(value, "only_robot", _text, ""),
     )
 
 

@@ -147,7 +147,7 @@ def _former(path: Path) -> "Plan":
     from robots.planner_problem import planned
     from sitewright.site_news import read_tasks
 
-    return planned(read_tasks(path)[1])
+    return planned(read_tasks(path).plan)
 
 
 def _grid(models: list[Path], settings: "Settings") -> Any:

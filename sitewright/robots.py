@@ -28,6 +28,7 @@ class Inputs:
     tasks: Path | None = None
     verdicts: Path | None = None
     permits: tuple[str, ...] = ()
+    permits_file: Path | None = None
     approved_by: str | None = None
 
 
@@ -47,6 +48,10 @@ def robots(
     permits: Annotated[
         list[str] | None, typer.Option("--permit", metavar="NAME", help="A permit that is in force, such as drilling.")
     ] = None,
+    permits_file: Annotated[
+        Path | None,
+        typer.Option("--permits", metavar="FILE", help="Permits in force, a name a line; read again as well."),
+    ] = None,
     approved_by: Annotated[str | None, typer.Option(metavar="NAME", help="Who approves or releases.")] = None,
     release: Annotated[str | None, typer.Option(metavar="STOP", help="Release a stop that is latched.")] = None,
     history: Annotated[str | None, typer.Option(metavar="TASK", help="Print what became of a task, and end.")] = None,
@@ -57,7 +62,7 @@ def robots(
     from robots.fleet import Fleet, read_fleet, simulated_fleet
     from sitewright.cli import _check_files
 
-    _check_files([path for path in (fleet, tasks, verdicts) if path], [])
+    _check_files([path for path in (fleet, tasks, verdicts, permits_file) if path], [])
     if (server is None) != (site is None) or (server and not os.environ.get(TOKEN)):
         raise BadInput("a server without a site or a token", f"--server, --site and {TOKEN}", "give all three")
     if release and not approved_by:
@@ -71,7 +76,7 @@ def robots(
     if not whole.robots:
         raise BadInput("no robots", "--fleet FILE.yaml or --simulated N", "name the robots")
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    inputs = Inputs(tasks, verdicts, tuple(permits or ()), approved_by)
+    inputs = Inputs(tasks, verdicts, tuple(permits or ()), permits_file, approved_by)
     return asyncio.run(_run(data, whole, inputs, record, _link_to(server, site), say))
 
 
@@ -113,7 +118,7 @@ async def _run(
     link_to: "Callable[[Orchestrator], contextlib.AbstractAsyncContextManager[Callable[[str, Any], None]]]",
     say: Callable[[str], None],
 ) -> None:
-    from robots.orchestrator import Orchestrator
+    from robots.orchestrator import Orchestrator, Unsent
     from robots.stop import Stop
     from robots.stop_channel import listen, make_keys
     from sitewright.site_news import SiteNews
@@ -126,6 +131,8 @@ async def _run(
         def report(what: str, value: Any) -> None:
             if isinstance(value, Stop):
                 say(f"stop {value.stop_id}: {_said(value)}")
+            if isinstance(value, Unsent):
+                say(f"{value.robot_id}: {value.reason.en}")
             for tell in told:
                 tell(what, value)
 
@@ -136,8 +143,10 @@ async def _run(
         stack.push_async_callback(_ended, running)
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, running.cancel)
-        news = SiteNews(orchestrator, inputs.tasks, inputs.verdicts, inputs.approved_by, say)
-        await orchestrator.know(permits=inputs.permits)
+        permits = frozenset(inputs.permits)
+        news = SiteNews(
+            orchestrator, inputs.tasks, inputs.verdicts, inputs.approved_by, say, inputs.permits_file, permits
+        )
         await news.first()
         # After the tasks are known: what people asked for while this process was away is about them.
         told.append(await stack.enter_async_context(link_to(orchestrator)))

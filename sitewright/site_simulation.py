@@ -185,6 +185,7 @@ class _Shift:
             permits=("drilling",),
             verified=[v.global_id for v in site.report.verdicts if v.state.value == "built"],
             plan={visit.job_id: visit.robot_id for visit in plan.plan.visits},
+            charge_before=[visit.job_id for visit in plan.plan.visits if visit.charge_s],
         )
         planned = {visit.job_id: visit.start_s for visit in plan.plan.visits}
         self._specs = sorted((s for s in specs if s.task_id in planned), key=lambda s: planned[s.task_id])

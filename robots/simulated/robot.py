@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bim.verdict import Reason, Vector
+from robots.gates import CHARGED
 from robots.now import utc
 from robots.onboard import CANCELLED, Leave, OrderMemory
 from robots.robot import (
@@ -24,7 +25,7 @@ from robots.robot import (
     Result,
     RobotState,
 )
-from robots.tasks import Target
+from robots.tasks import Kind, Target
 
 BEAT_S = 0.2
 """A state at least this often."""
@@ -44,6 +45,7 @@ class _Work:
     """It stands until it is resumed."""
     begun: bool = False
     """An order that came before any grant begins with the grant."""
+    charging: bool = False
 
 
 class SimulatedRobot:
@@ -175,7 +177,7 @@ class SimulatedRobot:
         work = self._work
         joining = work is not None and work.order.token == order.token and work.order.spec == order.spec
         if not joining:
-            if order.spec.tool not in self.profile.tools:
+            if order.spec.tool and order.spec.tool not in self.profile.tools:
                 raise Refused(f"{self.robot_id} has no {order.spec.tool}", ", ".join(self.profile.tools), "ask another")
             if work is not None and work.order.spec.task_id != order.spec.task_id:
                 raise Refused(f"{self.robot_id} is busy", "one order at a time", "send it when the other is over")
@@ -219,9 +221,12 @@ class SimulatedRobot:
             await asyncio.sleep(each_s)
         for index in range(self._memory.targets_done(spec.task_id), len(spec.targets)):
             await self._drive(spec.targets[index])
-            await asyncio.sleep(each_s)
+            if spec.kind is Kind.CHARGE:
+                await self._charge()
+            else:
+                await asyncio.sleep(each_s)
+                self._drain(each_s)
             self._memory.did(spec.task_id, index + 1)
-            self._drain(each_s)
             if self._effect:
                 self._effect(spec.task_id, index)
             assert self._work is not None
@@ -244,6 +249,15 @@ class SimulatedRobot:
                 position_m=_between(self._state.position_m, target[:3], share) if share < 1.0 else target[:3],
                 heading_rad=heading if share < 1.0 else target.yaw_rad,
             )
+
+    async def _charge(self) -> None:
+        """Until the battery is full; standing in between only makes it longer."""
+        assert self._work is not None
+        while self._state.battery < CHARGED:
+            self._work.charging = True
+            self._say()
+            await asyncio.sleep(BEAT_S)
+            self._drain(-BEAT_S * self.profile.battery_s / self.profile.charge_s)
 
     def _hold(self) -> None:
         """Stand until resumed."""
@@ -269,7 +283,7 @@ class SimulatedRobot:
 
     def _drain(self, seconds: float) -> None:
         left = self._state.battery - seconds / self.profile.battery_s
-        self._state = replace(self._state, battery=max(0.0, left))
+        self._state = replace(self._state, battery=min(max(0.0, left), 1.0))
 
     def _say(self, position_m: Vector | None = None, heading_rad: float | None = None) -> None:
         work = self._work
@@ -294,7 +308,9 @@ class SimulatedRobot:
             return Mode.STOPPED
         if self._work is None:
             return Mode.IDLE
-        return Mode.BUSY if self._work.begun and not self._work.held else Mode.PAUSED
+        if self._work.held or not self._work.begun:
+            return Mode.PAUSED
+        return Mode.CHARGING if self._work.charging else Mode.BUSY
 
 
 def _between(start: Vector, end: Vector | tuple[float, ...], share: float) -> Vector:

@@ -5,6 +5,7 @@ class TestMyRobot(RobotContract):
 """
 
 import asyncio
+import math
 from abc import abstractmethod
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
@@ -175,6 +176,22 @@ class RobotContract:
                 with pytest.raises(Refused, match="no-such-tool"):
                     await rig.robot.execute(Order(spec("a", "no-such-tool", 0.1), 1), lambda done: None)
                 assert rig.effects() == []
+
+        self.run(scenario())
+
+    def test_it_goes_where_it_is_sent_without_a_tool_or_refuses(self, tmp_path: Path) -> None:
+        async def scenario() -> None:
+            async with self.open(tmp_path) as rig, Session(rig) as session:
+                place = Target(1.0, 0.5, 0.0, 0.0)
+                errand = replace(spec("go", "", 0.0), kind=Kind.MOVE, targets=(place,), tolerance_m=0.3)
+                try:
+                    result = await rig.robot.execute(Order(errand, 1), lambda done: None)
+                except Refused:
+                    assert rig.effects() == []
+                    return
+                assert (result.outcome, result.targets_done) == (Outcome.DONE, 1)
+                there = await session.until(Mode.IDLE)
+                assert math.dist(there.position_m[:2], place[:2]) <= 0.5
 
         self.run(scenario())
 

@@ -74,3 +74,17 @@ def test_a_place_that_is_not_reached_is_a_failure_with_its_reason(x_m: float, wo
             assert words in result.reason.en
 
     run(scenario())
+
+
+@pytest.mark.parametrize(("y_m", "outcome"), [(6.0, Outcome.DONE), (1.0, Outcome.FAILED)])
+def test_a_base_stands_at_its_charger_until_it_is_full_or_is_clearly_not_charged(
+    y_m: float, outcome: Outcome, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with opened(tmp_path) as rig, Session(rig):
+            task = replace(rig.short("c"), kind=Kind.CHARGE, tool="", targets=(Target(0.0, y_m, 0.0, 0.0),))
+            result = await rig.robot.execute(Order(replace(task, duration_s=2.0), 1), lambda done: None)
+            assert result.outcome is outcome
+            assert outcome is Outcome.DONE or "does not charge" in result.reason.en
+
+    run(scenario())

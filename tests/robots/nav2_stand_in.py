@@ -1,6 +1,7 @@
 """A process that looks like Nav2's bt_navigator from outside: `python -m tests.robots.nav2_stand_in NAMESPACE EFFECTS`.
 
-It takes goals from `goal_pose`, tells their status, cancels, and moves its odometry. Each goal that it reaches is a
+It takes goals from `goal_pose`, tells their status, cancels, and moves its odometry. Its battery is at 80 %, and fills
+by 20 % a second while it stands beyond y = 5 m. Each goal that it reaches is a
 line of the file EFFECTS. Goals beyond x = 90 m cannot be reached; at those beyond 80 m it says so wrongly.
 """
 
@@ -18,7 +19,8 @@ from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_action_status_default
+from rclpy.qos import QoSProfile, qos_profile_action_status_default, qos_profile_sensor_data
+from sensor_msgs.msg import BatteryState
 
 TICK_S, SPEED_M_S = 0.02, 1.0
 
@@ -34,6 +36,8 @@ class StandIn:
         self.node.create_service(CancelGoal, f"{base}/navigate_to_pose/_action/cancel_goal", self.cancel)
         self.node.create_timer(TICK_S, self.tick)
         self.target: Any = None
+        self.charge = 0.8
+        self.battery = self.node.create_publisher(BatteryState, f"{base}/battery_state", qos_profile_sensor_data)
         self.say()
 
     def take(self, pose: PoseStamped) -> None:
@@ -65,6 +69,9 @@ class StandIn:
         message.pose.pose.position.x, message.pose.pose.position.y = self.at
         message.pose.pose.orientation.w = 1.0
         message.twist.twist.linear.x = speed
+        docked = self.at[1] > 5.0 and self.target is None
+        self.charge = min(1.0, self.charge + docked * 0.2 * TICK_S)
+        self.battery.publish(BatteryState(percentage=self.charge, power_supply_status=1 + (not docked)))
         self.odom.publish(message)
 
     def end(self, status: int) -> None:

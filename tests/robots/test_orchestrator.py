@@ -223,13 +223,13 @@ def test_a_body_fills_its_zone_though_no_task_of_its_needs_it(tmp_path: Path) ->
             await o.submit(task("pass", seconds=1.0, x_m=0.0), WHY, "Li")
             await s.over("pass")
             inside = next(robot for robot, zones in o.zones_of.items() if "lobby" in zones)
+            s.robots[inside].link_up = False
+            await asyncio.sleep(10.0)
             await o.submit(task("in the lobby", x_m=0.0, zones=("lobby",)), WHY, "Li")
-            o.dispatcher.know(plan={"in the lobby": "r1" if inside == "r2" else "r2"})
             await asyncio.sleep(60.0)
             assert f"held by {inside}" in s.why("in the lobby")
-            await o.submit(task("away", x_m=30.0), WHY, "Li")
-            o.dispatcher.know(plan={"away": inside})
-            await s.over("away", "in the lobby")
+            s.robots[inside].link_up = True
+            await s.over("in the lobby")
 
     run_simulated(scenario())
 

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from vda5050.serialization.codec import decode
 from vda5050.validation import default_validator
 
 from robots.attended import Job, Report
-from robots.robot import Order, Outcome, Refused
+from robots.robot import Mode, Order, Outcome, Refused
 from robots.tasks import Kind
 from robots.vda5050 import Broker, VehicleMachine, vehicle_robot
 from robots.vda5050_messages import BadMessage, Inbox, Vehicle, encoded, instant, order_of
@@ -87,12 +88,36 @@ def test_version_3_says_what_changed_since_2() -> None:
 
 
 def test_work_is_alone_but_a_scan_allows_other_actions() -> None:
-    from dataclasses import replace
-
     scan = replace(spec("t", "lidar", 1.0), kind=Kind.SCAN)
     for task, blocking in ((spec("t", "marker", 1.0), "HARD"), (scan, "SOFT")):
         order = order_of(Job("t.1", task, 0), vehicle("2.1"), Report())
         assert {action["blockingType"] for node in order["nodes"] for action in node["actions"]} == {blocking}
+
+
+@pytest.mark.parametrize(("gives", "outcome"), [(10.0, Outcome.DONE), (0.0, Outcome.FAILED)])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_vehicle_charges_until_it_is_full_and_leaves_its_charger_before_it_works(
+    version: Version, gives: float, outcome: Outcome, mqtt: Broker, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        truck, name = TestVehicle(vehicle(version, tmp_path.name), mqtt), tmp_path.name
+        truck.charge, truck.charger_gives = 60.0, gives
+        async with (
+            truck.running(),
+            vehicle_robot(TRUCK, vehicle(version, name), mqtt, tmp_path) as robot,
+            Session(VehicleRig(robot, truck)) as session,
+        ):
+            errand = replace(spec("c", "", 0.0, targets=1), kind=Kind.CHARGE)
+            charging = asyncio.create_task(robot.execute(Order(errand, 1), lambda done: None))
+            if gives:
+                assert (await session.until(Mode.CHARGING)).battery < 0.95
+            result = await charging
+            assert result.outcome is outcome
+            assert "does not charge" in result.reason.en or truck.charge >= 95.0
+            work = await robot.execute(Order(spec("t", "marker", 0.4), 1), lambda done: None)
+            assert (work.outcome, truck.charging) == (Outcome.DONE, False)
+
+    run(scenario())
 
 
 # --- What is believed -------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ class TestVehicle:
         self.paused = self.driving = False
         self.at = [0.0, 0.0, 0.0]
         self.refuses = False
+        self.charge, self.charging, self.charger_gives = 80.0, False, 10.0
+        """Per cent, and how many of them a beat gives at the charger."""
         self.number = 0
         self.client: aiomqtt.Client
 
@@ -88,7 +90,9 @@ class TestVehicle:
             "actionStates": actions if self.new else actions + instant,
             "operatingMode": "AUTOMATIC",
             "errors": self.errors,
-            "powerSupply" if self.new else "batteryState": {charge: 80.0, "charging": False},
+            "powerSupply" if self.new else "batteryState": {
+                charge: self.charge, "charging": self.charging,
+            },
             "safetyState": {"activeEmergencyStop" if self.new else "eStop": "NONE", "fieldViolation": False},
             "mobileRobotPosition" if self.new else "agvPosition": {
                 "x": x, "y": y, "theta": theta, "mapId": "", known: True,
@@ -105,6 +109,9 @@ class TestVehicle:
         while True:
             await self.say()
             await asyncio.sleep(BEAT_S)
+            if self.charging:
+                self.charge = min(self.charge + self.charger_gives, 100.0)
+                self.charging = self.charger_gives > 0.0
 
     async def listen(self) -> None:
         async for message in self.client.messages:
@@ -132,6 +139,8 @@ class TestVehicle:
         kind = action["actionType"]
         if kind in ("startPause", "stopPause"):
             self.paused = kind == "startPause"
+        elif kind == "stopCharging":
+            self.charging = False
         elif kind == "cancelOrder":
             self.left = []
             self.actions = {key: "FINISHED" if value == "FINISHED" else "FAILED" for key, value in self.actions.items()}
@@ -159,6 +168,9 @@ class TestVehicle:
     async def work(self, action: dict[str, Any]) -> bool:
         self.actions[action["actionId"]] = "RUNNING"
         await self.say()
+        if action["actionType"] == "startCharging":
+            self.charging, self.actions[action["actionId"]] = True, "FINISHED"
+            return True
         left_s = self._work_s if action["actionType"] != "slow" else 1e9
         while left_s > 0:
             await asyncio.sleep(TICK_S)

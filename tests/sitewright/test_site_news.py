@@ -52,6 +52,7 @@ class Desk:
 
     def __init__(self, folder: Path, approved_by: str | None = "Li Wei") -> None:
         self.tasks_file, self.verdicts_file = folder / "tasks.json", folder / "verdicts.json"
+        self.permits_file = folder / "permits.txt"
         self.said: list[str] = []
         self._folder, self._approved_by = folder, approved_by
 
@@ -64,7 +65,8 @@ class Desk:
         self.orchestrator = Orchestrator(self._folder / "data", fleet, robots)
         self.tasks = self.orchestrator.dispatcher.tasks
         verdicts = self.verdicts_file if self.verdicts_file.exists() else None
-        news = SiteNews(self.orchestrator, self.tasks_file, verdicts, self._approved_by, self.said.append)
+        permits = self.permits_file if self.permits_file.exists() else None
+        news = SiteNews(self.orchestrator, self.tasks_file, verdicts, self._approved_by, self.said.append, permits)
         self._running = [asyncio.create_task(self.orchestrator.run())]
         await news.first()
         self._running.append(asyncio.create_task(news.follow()))
@@ -165,6 +167,45 @@ def test_a_file_that_holds_no_tasks_is_refused(tmp_path: Path, text: str) -> Non
     (tmp_path / "tasks.json").write_text(text)
     with pytest.raises(BadInput):
         read_tasks(tmp_path / "tasks.json")
+
+
+def test_a_permit_is_in_force_while_the_file_names_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        desk = Desk(tmp_path)
+        desk.permits_file.write_text("hot work  # until noon\n")
+        write_tasks(desk.tasks_file, line("a", permits=["drilling"]))
+        async with desk:
+            assert "permit drilling" in desk.why("a")
+            desk.permits_file.write_text("hot work\ndrilling\n")
+            await desk.until(lambda: desk.tasks["a"].state is TaskState.DONE)
+            desk.permits_file.write_text("")
+            await desk.until(lambda: desk.said.count("Read permits.txt again") == 2)
+            write_tasks(desk.tasks_file, line("b", permits=["drilling"]))
+            await desk.until(lambda: "b" in desk.tasks)
+            assert "permit drilling" in desk.why("b")
+
+    run_simulated(scenario())
+
+
+def test_a_file_of_permits_that_is_gone_permits_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        desk = Desk(tmp_path)
+        desk.permits_file.write_text("drilling\n")
+        write_tasks(desk.tasks_file)
+        async with desk:
+            desk.permits_file.unlink()
+            await desk.until(lambda: any("permits.txt was not taken" in said for said in desk.said))
+            assert desk.orchestrator.dispatcher.world.permits == frozenset()
+            desk.permits_file.write_text("drilling\n")
+            await desk.until(lambda: desk.orchestrator.dispatcher.world.permits == {"drilling"})
+
+    run_simulated(scenario())
+
+
+def test_the_plan_says_before_which_task_a_robot_charges(tmp_path: Path) -> None:
+    visits = [{"task_id": "a", "robot_id": "r1", "charge_s": 0}, {"task_id": "b", "robot_id": "r1", "charge_s": 900}]
+    (tmp_path / "tasks.json").write_text(json.dumps({"tasks": [], "plan": {"visits": visits}}))
+    assert read_tasks(tmp_path / "tasks.json").charge_before == {"b"}
 
 
 def test_the_history_of_a_task_is_replayed_from_the_journal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

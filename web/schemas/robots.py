@@ -44,7 +44,7 @@ class RobotTaskIn(Wire):
     """A robot's task as the orchestrator reports it."""
 
     task_id: Id
-    kind: Literal["layout", "drill", "scan", "inspect", "transport", "rework", "brick", "print"]
+    kind: Literal["layout", "drill", "scan", "inspect", "transport", "rework", "brick", "print", "charge", "move"]
     state: TaskState
     title: Words
     element_ids: Ids = []

@@ -3667,7 +3667,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "layout" | "drill" | "scan" | "inspect" | "transport" | "rework" | "brick" | "print";
+            kind: "layout" | "drill" | "scan" | "inspect" | "transport" | "rework" | "brick" | "print" | "charge" | "move";
             /**
              * Permits
              * @default []
@@ -3735,7 +3735,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "layout" | "drill" | "scan" | "inspect" | "transport" | "rework" | "brick" | "print";
+            kind: "layout" | "drill" | "scan" | "inspect" | "transport" | "rework" | "brick" | "print" | "charge" | "move";
             /**
              * Permits
              * @default []
