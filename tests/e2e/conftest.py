@@ -1,5 +1,6 @@
 """A real server with the demo site, and a browser that fails a test on any error in its console."""
 
+import os
 import shutil
 import signal
 import socket
@@ -14,12 +15,16 @@ from typing import Any
 import httpx
 import pytest
 from filelock import FileLock
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("demo_server.py")
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+NAME_WITHOUT_TLS = "site.test"
+"""A name of this machine that browsers do not trust as they trust 127.0.0.1: what they keep for TLS is not there."""
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+         f"--host-resolver-rules=MAP {NAME_WITHOUT_TLS} 127.0.0.1"]  # fmt: skip
 TABLET, PHONE = {"width": 1180, "height": 820}, {"width": 390, "height": 844}
 SITE = "/api/v1/sites/demo"
 ROBOT = {"robot_id": "r1", "name": "Layout 1", "kind": "layout", "mode": "busy", "position_m": [4, 3, 3.2],
@@ -32,6 +37,7 @@ class Site:
 
     folder: Path
     port: int
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     client: httpx.Client = field(default_factory=httpx.Client)
 
@@ -41,7 +47,8 @@ class Site:
 
     def start(self) -> None:
         command = [sys.executable, str(SERVER), str(self.folder), str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        environment = os.environ | self.environment
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout
         secret = self.process.stdout.readline().strip().partition("#")[2]
         self.client = httpx.Client(
@@ -65,8 +72,8 @@ class Site:
         token = self.client.post("/api/v1/tokens", json=scopes).raise_for_status().json()["token"]
         return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {token}"})
 
-    def cookies(self) -> list[Any]:
-        return [{"name": n, "value": v, "url": self.address} for n, v in self.client.cookies.items()]
+    def cookies(self, address: str) -> list[Any]:
+        return [{"name": n, "value": v, "url": address} for n, v in self.client.cookies.items()]
 
 
 @pytest.fixture(scope="session")
@@ -84,16 +91,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def new_site(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Site]]:
-    """Starts servers, each with a copy of the site, and ends them."""
+def new_site(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Starts servers, each with a copy of the site and with settings of its own, and ends them."""
     sites: list[Site] = []
 
-    def start() -> Site:
+    def start(**settings: str) -> Site:
         folder = tmp_path_factory.mktemp("site") / "data"
         shutil.copytree(prepared, folder)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        site = Site(folder, port)
+        site = Site(folder, port, {f"SITEWRIGHT_SERVER__{name.upper()}": value for name, value in settings.items()})
         sites.append(site)
         site.start()
         report(site)
@@ -120,9 +127,24 @@ def report(site: Site) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(new_site: Callable[[], Site]) -> Site:
+def site(new_site: Callable[..., Site]) -> Site:
     """The server that most tests share."""
     return new_site()
+
+
+@pytest.fixture
+def lonely(new_site: Callable[..., Site]) -> Iterator[Site]:
+    """A server that may be stopped."""
+    site = new_site()
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    Image.new("RGB", (640, 480), "#997755").save(path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +184,13 @@ def open_app(browser: Browser, console: Watched) -> Iterator[Callable[..., Page]
     """Opens the app as the site's manager, in a language, on a tablet or a phone."""
     contexts: list[BrowserContext] = []
 
-    def start(site: Site, language: str = "en", size: dict[str, int] = TABLET, signed_in: bool = True) -> Page:
-        context = browser.new_context(viewport=size, base_url=site.address)  # type: ignore[arg-type]
+    def start(site: Site, language: str = "en", size: dict[str, int] = TABLET, signed_in: bool = True,
+              host: str = "127.0.0.1") -> Page:  # fmt: skip
+        address = f"http://{host}:{site.port}"
+        context = browser.new_context(viewport=size, base_url=address)  # type: ignore[arg-type]
         contexts.append(context)
         if signed_in:
-            context.add_cookies(site.cookies())
+            context.add_cookies(site.cookies(address))
         context.add_init_script(f"localStorage.getItem('language') ?? localStorage.setItem('language', '{language}')")
         page = context.new_page()
         console.watch(page)

@@ -52,7 +52,7 @@ function Rail() {
           </li>
         ))}
         <li className="only-phone">
-          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
+          <button type="button" aria-expanded={open} data-here={(!open && SCREENS.some(({ path, minor }) => minor && path === here)) || undefined} onClick={() => setOpen(!open)}>
             <IconDots size={28} aria-hidden />
             {t('nav.more')}
             {unsent > 0 && <span className="count">{unsent}</span>}

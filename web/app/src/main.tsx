@@ -30,7 +30,13 @@ async function start(): Promise<void> {
       </QueryClientProvider>
     </MantineProvider>,
   )
-  if (import.meta.env.PROD) setTimeout(() => void navigator.serviceWorker?.register('/sw.js'), REST_MS)
+  if (import.meta.env.PROD) setTimeout(fetchAhead, REST_MS)
+}
+
+/** By the service worker, for good; where there is none for want of TLS, for as long as the page is open. */
+function fetchAhead(): void {
+  if (navigator.serviceWorker) void navigator.serviceWorker.register('/sw.js')
+  else for (const { load } of SCREENS) load().catch(() => undefined)
 }
 
 void start()

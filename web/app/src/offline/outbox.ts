@@ -51,8 +51,10 @@ export function sendAs(person: string): void {
 let turn: Promise<void> = Promise.resolve()
 
 /** One at a time over all tabs. Without TLS browsers have no locks: then in this tab, and the server does each id once. */
-const alone = (work: () => Promise<void>): Promise<void> =>
-  window.isSecureContext ? navigator.locks.request('outbox', work) : (turn = turn.then(work, work))
+async function alone(work: () => Promise<void>): Promise<void> {
+  if (window.isSecureContext) await navigator.locks.request('outbox', work)
+  else await (turn = turn.then(work, work))
+}
 
 /** Send what waits, oldest first. One tab does it at a time; the first that finds no network stops. */
 export async function flush(): Promise<void> {

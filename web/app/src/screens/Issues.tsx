@@ -12,6 +12,7 @@ import { Choices } from '../parts/Choices'
 import { Empty } from '../parts/Empty'
 import { useIssues } from '../parts/issues'
 import { Mark } from '../parts/Mark'
+import { useNames } from '../parts/people'
 import { placeOf } from '../parts/pins'
 import { Screen } from '../parts/Screen'
 import { BcfImport } from './issues/BcfImport'
@@ -102,6 +103,7 @@ function Unsent() {
 
 function List({ items, onOpen }: { items: readonly Issue[]; onOpen: (id: string) => void }) {
   const { t } = useTranslation()
+  const nameOf = useNames()
   return (
     <ul className="list">
       {items.map((issue) => (
@@ -112,7 +114,7 @@ function List({ items, onOpen }: { items: readonly Issue[]; onOpen: (id: string)
               <strong>
                 #{issue.number} {issue.title}
               </strong>
-              <span className="quiet">{[issue.storey, issue.assigned_to].filter(Boolean).join(' · ')}</span>
+              <span className="quiet">{[issue.storey, issue.assigned_to && nameOf(issue.assigned_to)].filter(Boolean).join(' · ')}</span>
             </span>
             {issue.due_date && (
               <span className={FILTERS.overdue(issue, '') ? 'danger number' : 'number'}>

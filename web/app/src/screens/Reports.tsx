@@ -12,6 +12,9 @@ import { Panel } from '../parts/Panel'
 import { Screen } from '../parts/Screen'
 import { SiteExport } from './reports/SiteExport'
 
+/** Files of a comparison, what people read before what programs read. */
+const FILES = ['html', 'ifc', 'bcf', 'glb', 'json'] as const
+
 /** What goes out: reports, the files of every comparison, and all of the site in open formats. */
 export default function ReportsScreen() {
   const { t } = useTranslation()
@@ -52,14 +55,16 @@ function Comparisons() {
                   <strong>{name}</strong>
                   <span className="quiet">{day(at)}</span>
                 </span>
-                {files.map((kind) => (
-                  <Button key={kind} component="a" variant="default" download leftSection={<IconDownload aria-hidden />}
-                    href={`/api/v1/sites/${path.site_id}/comparisons/${comparison_id}/files/${kind}`} aria-label={`${name}: ${t(`reports.${kind}`)}`}>
-                    {t(`reports.${kind}`)}
-                  </Button>
-                ))}
                 <div className="whole">
                   <StateBar counts={(totals?.counts ?? {}) as Record<string, number>} />
+                </div>
+                <div className="whole files">
+                  {FILES.filter((kind) => files.includes(kind)).map((kind) => (
+                    <Button key={kind} component="a" variant="default" download leftSection={<IconDownload aria-hidden />}
+                      href={`/api/v1/sites/${path.site_id}/comparisons/${comparison_id}/files/${kind}`} aria-label={`${name}: ${t(`reports.${kind}`)}`}>
+                      {t(`reports.${kind}`)}
+                    </Button>
+                  ))}
                 </div>
               </li>
             ))}

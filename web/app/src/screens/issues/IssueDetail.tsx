@@ -9,9 +9,9 @@ import { put } from '../../offline/outbox'
 import { Answer } from '../../parts/Answer'
 import { Dialog } from '../../parts/Dialog'
 import { Mark } from '../../parts/Mark'
+import { useNames, usePeople } from '../../parts/people'
 import { Photo } from '../../parts/Photo'
 import { ISSUE_LOOK, ISSUE_STATES, PRIORITIES } from './looks'
-import { usePeople } from './people'
 
 type Issue = Schemas['IssueOut']
 
@@ -50,6 +50,7 @@ export function IssueDetail({ id, close }: { id: string; close: () => void }) {
 
 function Facts({ issue }: { issue: Issue }) {
   const { t } = useTranslation()
+  const nameOf = useNames()
   return (
     <>
       <div className="row">
@@ -59,7 +60,7 @@ function Facts({ issue }: { issue: Issue }) {
       {issue.description && <p className="lead">{issue.description}</p>}
       <dl className="facts">
         <dt>{t('issues.assigned')}</dt>
-        <dd>{issue.assigned_to || t('issues.nobody')}</dd>
+        <dd>{issue.assigned_to ? nameOf(issue.assigned_to) : t('issues.nobody')}</dd>
         <dt>{t('issues.due')}</dt>
         <dd>{issue.due_date ? day(issue.due_date) : '–'}</dd>
         <dt>{t('storey')}</dt>

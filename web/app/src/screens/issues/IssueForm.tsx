@@ -5,11 +5,11 @@ import { newId } from '../../api/identifiers'
 import { useSession, useSitePath } from '../../api/session'
 import { put } from '../../offline/outbox'
 import { Dialog } from '../../parts/Dialog'
+import { usePeople } from '../../parts/people'
 import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
 import { PlaceField, type Where } from '../../parts/PlaceField'
 import type { Vec3 } from '../../viewer'
 import { PRIORITIES } from './looks'
-import { usePeople } from './people'
 
 /** A new issue, with photos. It goes into the outbox first, so that it needs no network. */
 export function IssueForm(props: { element: string | null; storey: string; at: Vec3 | null; close: () => void }) {

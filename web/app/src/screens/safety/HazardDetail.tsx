@@ -9,8 +9,8 @@ import { Answer, Trouble } from '../../parts/Answer'
 import { flush } from '../../offline/outbox'
 import { Dialog } from '../../parts/Dialog'
 import { Mark } from '../../parts/Mark'
+import { useNames, usePeople } from '../../parts/people'
 import { PhotoField, putPhotos, type Picture } from '../../parts/PhotoField'
-import { usePeople } from '../issues/people'
 import { HazardEvidence } from './HazardEvidence'
 import { LEVEL } from './looks'
 
@@ -18,6 +18,7 @@ import { LEVEL } from './looks'
 export function HazardDetail({ id, close }: { id: string; close: () => void }) {
   const { t } = useTranslation()
   const path = useSitePath()
+  const nameOf = useNames()
   const hazard = api.useQuery('get', '/api/v1/sites/{site_id}/hazards/{hazard_id}', { params: { path: { ...path, hazard_id: id } } })
   return (
     <Dialog close={close} size="lg" title={t('action.hazard')}>
@@ -35,7 +36,7 @@ export function HazardDetail({ id, close }: { id: string; close: () => void }) {
                     {step.note}
                   </span>
                   <span className="quiet">
-                    {step.by} · {moment(step.at)}
+                    {nameOf(step.by)} · {moment(step.at)}
                   </span>
                 </li>
               ))}

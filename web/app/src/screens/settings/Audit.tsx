@@ -9,6 +9,10 @@ import { Panel } from '../../parts/Panel'
 export function Audit() {
   const { t } = useTranslation()
   const path = useSitePath()
+  const verb = (name: string) => t(`audit.verb.${name}` as 'audit.verb.created', { defaultValue: name })
+  const kind = (name: string) => t(`audit.kind.${name}` as 'audit.kind.issue', { defaultValue: name })
+  // Whoever is no person is the server, or a job of it by its task.
+  const actor = (name: string) => (name === 'server' ? t('audit.server') : t(`task.${name}` as 'task.compare', { defaultValue: name }))
   const audit = api.useQuery('get', '/api/v1/sites/{site_id}/audit', { params: { path } })
   return (
     <Panel title={t('settings.audit')}>
@@ -27,11 +31,9 @@ export function Audit() {
               <tbody>
                 {items.map((row) => (
                   <tr key={row.audit_id}>
-                    <td className="number">{moment(row.at)}</td>
-                    <td>{row.actor_name}</td>
-                    <td>
-                      {row.verb} {row.kind}
-                    </td>
+                    <td className="nowrap">{moment(row.at)}</td>
+                    <td>{actor(row.actor_name)}</td>
+                    <td>{`${verb(row.verb)} ${kind(row.kind)}`}</td>
                     <td>
                       <code>{row.ref}</code>
                     </td>

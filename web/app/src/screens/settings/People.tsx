@@ -21,6 +21,7 @@ export function People() {
   const { person } = useSession()
   const people = api.useQuery('get', '/api/v1/sites/{site_id}/people', { params: { path } })
   const remove = api.useMutation('delete', '/api/v1/sites/{site_id}/people/{person_id}', { onSettled: () => queries.invalidateQueries() })
+  const link = useMutation({ mutationFn: linkFor })
   const may = useMay('manage')
   return (
     <div className="halves">
@@ -36,11 +37,23 @@ export function People() {
                       {member.email} · {member.roles.map((role) => t(`role.${role}`)).join(', ')}
                     </span>
                   </span>
+                  {person.is_admin && member.person_id !== person.person_id && (
+                    <Button variant="default" aria-label={t('settings.new_link_for', { name: member.name })} loading={link.isPending && link.variables === member.person_id}
+                      onClick={() => link.mutate(member.person_id)}>
+                      {t('settings.new_link')}
+                    </Button>
+                  )}
                   {may && member.person_id !== person.person_id && (
                     <Sure label={t('settings.remove_name', { name: member.name })} question={t('sure')} yes={t('settings.remove_sure')} grave
                       pending={remove.isPending} onYes={() => remove.mutate({ params: { path: { ...path, person_id: member.person_id } } })}>
                       {t('settings.remove')}
                     </Sure>
+                  )}
+                  {link.variables === member.person_id && (
+                    <div className="whole" role="status">
+                      {link.isError && <Trouble words={wordsOf(link.error)} />}
+                      {link.data && <GivenLink link={link.data} />}
+                    </div>
                   )}
                 </li>
               ))}
@@ -83,11 +96,7 @@ function Invite() {
       {invite.isError && <Trouble words={wordsOf(invite.error)} />}
       <div role="status">
         {invite.isSuccess && `✓ ${t('settings.invited')}`}
-        {invite.data && (
-          <p>
-            {t('settings.give_link')} <code>{invite.data}</code>
-          </p>
-        )}
+        {invite.data && <GivenLink link={invite.data} />}
       </div>
       <Button type="submit" loading={invite.isPending}>
         {t('settings.invite')}
@@ -96,8 +105,22 @@ function Invite() {
   )
 }
 
+function GivenLink({ link }: { link: string }) {
+  const { t } = useTranslation()
+  return (
+    <p>
+      {t('settings.give_link')} <code>{link}</code>
+    </p>
+  )
+}
+
 async function newPerson(name: string, email: string): Promise<string> {
   const { data } = await client.POST('/api/v1/people', { body: { name, email, language: language(), is_admin: false } })
-  const link = await client.POST('/api/v1/people/{person_id}/link', { params: { path: { person_id: data!.person_id } } })
-  return location.origin + link.data!.path
+  return linkFor(data!.person_id)
+}
+
+/** A link that signs a person in once. */
+async function linkFor(person_id: string): Promise<string> {
+  const { data } = await client.POST('/api/v1/people/{person_id}/link', { params: { path: { person_id } } })
+  return location.origin + data!.path
 }

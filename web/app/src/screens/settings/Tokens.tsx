@@ -18,12 +18,19 @@ const PURPOSES = {
 } satisfies Record<string, Schemas['TokenIn']['scopes']>
 type Purpose = keyof typeof PURPOSES
 
+const purposeOf = (scopes: readonly string[]): Purpose | undefined =>
+  (Object.keys(PURPOSES) as Purpose[]).find((each) => PURPOSES[each].toSorted().join() === scopes.toSorted().join())
+
 /** Keys for programs: robots, cameras, other tools. */
 export function Tokens() {
   const { t } = useTranslation()
   const { site_id } = useSitePath()
   const tokens = api.useQuery('get', '/api/v1/tokens', {})
   const refresh = { onSettled: () => queries.invalidateQueries() }
+  const words = (scopes: readonly string[]) => {
+    const purpose = purposeOf(scopes)
+    return purpose ? t(`purpose.${purpose}`) : scopes.join(', ')
+  }
   const make = api.useMutation('post', '/api/v1/tokens', refresh)
   const revoke = api.useMutation('delete', '/api/v1/tokens/{token_id}', refresh)
   const submit = (event: FormEvent<HTMLFormElement>) => {
@@ -43,7 +50,7 @@ export function Tokens() {
                     <span className="grow">
                       <strong>{token.name}</strong>
                       <span className="quiet">
-                        {token.scopes.join(', ')} · {day(token.created_at)}
+                        {words(token.scopes)} · {day(token.created_at)}
                       </span>
                     </span>
                     <Sure label={t('settings.revoke_name', { name: token.name })} question={t('settings.revoke_question')} yes={t('settings.revoke_sure')} grave

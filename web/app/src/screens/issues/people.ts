@@ -1,9 +1,0 @@
-import { api } from '../../api/client'
-import { useSitePath } from '../../api/session'
-
-/** People of the site to choose from; `also` stays among them when they have left. */
-export function usePeople(also?: string | null): { value: string; label: string }[] {
-  const people = api.useQuery('get', '/api/v1/sites/{site_id}/people', { params: { path: useSitePath() } })
-  const there = (people.data ?? []).map(({ email, name }) => ({ value: email, label: name }))
-  return also && !there.some(({ value }) => value === also) ? [...there, { value: also, label: also }] : there
-}
