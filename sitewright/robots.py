@@ -43,7 +43,7 @@ def robots(
     ] = None,
     verdicts: Annotated[
         Path | None,
-        typer.Option(metavar="COMPARE.json", help="What stands, and what left the model; read again as well."),
+        typer.Option(metavar="COMPARE.json", help="What stands, and what left the model; else the server says it."),
     ] = None,
     permits: Annotated[
         list[str] | None, typer.Option("--permit", metavar="NAME", help="A permit that is in force, such as drilling.")
@@ -77,7 +77,7 @@ def robots(
         raise BadInput("no robots", "--fleet FILE.yaml or --simulated N", "name the robots")
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
     inputs = Inputs(tasks, verdicts, tuple(permits or ()), permits_file, approved_by)
-    return asyncio.run(_run(data, whole, inputs, record, _link_to(server, site), say))
+    return asyncio.run(_run(data, whole, inputs, record, _link_to(server, site, learns=verdicts is None), say))
 
 
 def _release(data: Path, port: int, stop_id: str, person: str) -> None:
@@ -253,10 +253,11 @@ def _with_secret(values: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _link_to(
-    server: str | None, site: str | None
+    server: str | None, site: str | None, *, learns: bool
 ) -> "Callable[[Orchestrator], contextlib.AbstractAsyncContextManager[Callable[[str, Any], None]]]":
     if server is None:
         return lambda orchestrator: contextlib.nullcontext(lambda what, value: None)
     from sitewright.robots_link import robots_link
 
-    return lambda orchestrator: robots_link(orchestrator, f"{server}/api/v1/sites/{site}", os.environ[TOKEN])
+    url, token = f"{server}/api/v1/sites/{site}", os.environ[TOKEN]
+    return lambda orchestrator: robots_link(orchestrator, url, token, learns=learns)

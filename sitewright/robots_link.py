@@ -2,7 +2,8 @@
 
 The server may be away for any time: of each task, robot and stop the newest word is kept and sent when it is back, and
 at each start everything that is not over is told again from the journal. Each word says all of its subject, so that
-saying it twice changes nothing. Stops that people request at the server come this way; those of watchers never do.
+saying it twice changes nothing. Stops that people request at the server come this way; those of watchers never do. What
+the server's comparisons find built comes this way too, whenever one is done and after either was away.
 """
 
 import asyncio
@@ -15,30 +16,36 @@ from typing import Any
 import httpx
 
 from bim.errors import SitewrightError
-from bim.verdict import Reason
+from bim.verdict import Reason, State
 from robots.orchestrator import Orchestrator
 from robots.roster import Sighting
 from robots.stop import Scope, Stop
-from robots.tasks import OVER, Task
+from robots.tasks import OVER, Task, TaskState
 from robots.wire import reason_json, state_json, stop_json, task_json
 
 SEND_EVERY_S = 0.5
 RETRY_S = 2.0
+EXPLAIN_EVERY_S = 5.0
 TIMEOUT_S = 10.0
 STATES_AT_ONCE = 1000
-NEWEST_STOPS, TASKS_AT_ONCE = 200, 1000
+NEWEST_STOPS, TASKS_AT_ONCE, ELEMENTS_AT_ONCE = 200, 1000, 1000
 ASKED_IN = ("proposed", "approved", "queued", "assigned", "running", "paused")
 """States of tasks of which people may ask something."""
+BRINGS_NEWS = ("compare", "read_model", "import")
+"""Jobs of the server after which other elements may stand, or be in the model."""
 SAME_IN_PATH = ("stop_id", "released_by", "released_at")
 log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def robots_link(orchestrator: Orchestrator, url: str, token: str) -> AsyncIterator[Callable[[str, Any], None]]:
-    """What to call with each change. `url` is that of the site in the API."""
+async def robots_link(
+    orchestrator: Orchestrator, url: str, token: str, *, learns: bool = True
+) -> AsyncIterator[Callable[[str, Any], None]]:
+    """What to call with each change. `url` is that of the site in the API; `learns`: what stands, the server says."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S) as client:
-        link = RobotsLink(orchestrator, client, url)
-        jobs = [asyncio.create_task(link.send()), asyncio.create_task(link.listen())]
+        link = RobotsLink(orchestrator, client, url, learns)
+        loops = (link.send, link.listen, link.learn, link.explain)
+        jobs = [asyncio.create_task(loop()) for loop in loops]
         try:
             yield link.tell
         finally:
@@ -50,9 +57,12 @@ async def robots_link(orchestrator: Orchestrator, url: str, token: str) -> Async
 class RobotsLink:
     """The words that wait, and the commands that come."""
 
-    def __init__(self, orchestrator: Orchestrator, client: httpx.AsyncClient, url: str) -> None:
-        self._orchestrator, self._client, self._url = orchestrator, client, url
+    def __init__(self, orchestrator: Orchestrator, client: httpx.AsyncClient, url: str, learns: bool) -> None:
+        self._orchestrator, self._client, self._url, self._learns = orchestrator, client, url, learns
         self._waiting: dict[str, Any] = {}
+        self._reasons: dict[str, Reason | None] = {}
+        """Why each task waits, as it was told last."""
+        self._news = asyncio.Event()
         for task in orchestrator.dispatcher.tasks.values():
             if task.state not in OVER:
                 self.tell("task", task)
@@ -100,8 +110,33 @@ class RobotsLink:
                     await self._catch_up()
                     async for name, data, number in _events(events):
                         await self._obey(name, data)
+                        if name == "job.updated" and data.get("task") in BRINGS_NEWS and data.get("state") == "done":
+                            self._news.set()
                         newest = number or newest
             await asyncio.sleep(RETRY_S)
+
+    async def learn(self) -> None:
+        """What stands, after each comparison; a site without a model says nothing."""
+        while self._learns:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                elements = await self._elements()
+            except httpx.HTTPError:
+                self._news.set()
+                await asyncio.sleep(RETRY_S)
+                continue
+            if elements:
+                built = [e["global_id"] for e in elements if e["verdict"] and e["verdict"]["state"] == State.BUILT]
+                await self._orchestrator.know(verified=built, elements=[e["global_id"] for e in elements])
+
+    async def explain(self) -> None:
+        """Why a task waits may change though the task does not: it is told again."""
+        while True:
+            await asyncio.sleep(EXPLAIN_EVERY_S)
+            for task_id, task in self._orchestrator.dispatcher.tasks.items():
+                if task.state is TaskState.QUEUED and self._why(task) != self._reasons.get(task_id):
+                    self.tell("task", task)
 
     async def _catch_up(self) -> None:
         """What people asked for while nobody listened: stops and releases, then commands that no task shows yet."""
@@ -115,10 +150,26 @@ class RobotsLink:
             for task in await self._get("robot-tasks", {"state": state, "limit": TASKS_AT_ONCE}):
                 if task["asked"]:
                     await self._obey(f"robot_task.{task['asked']}", {**task, "by": task["asked_by"]})
+        self._news.set()
+
+    async def _elements(self) -> list[Mapping[str, Any]]:
+        """What stands by all comparisons together, and what the models hold."""
+        elements: list[Mapping[str, Any]] = []
+        query: dict[str, str | int] = {"limit": ELEMENTS_AT_ONCE}
+        while True:
+            found = await self._page("elements", query)
+            elements += found["items"]
+            if found["next"] is None:
+                return elements
+            query["cursor"] = found["next"]
 
     async def _get(self, path: str, query: Mapping[str, str | int]) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = (await self._page(path, query))["items"]
+        return found
+
+    async def _page(self, path: str, query: Mapping[str, str | int]) -> Mapping[str, Any]:
         answer = await self._client.get(f"{self._url}/{path}", params=query)
-        found: list[Mapping[str, Any]] = answer.raise_for_status().json()["items"]
+        found: Mapping[str, Any] = answer.raise_for_status().json()
         return found
 
     async def _send_states(self, words: Mapping[str, Any], sent: set[str]) -> None:
@@ -136,8 +187,8 @@ class RobotsLink:
 
     def _body(self, value: Any) -> dict[str, Any]:
         if isinstance(value, Task):
-            sightings, now_s = self._orchestrator.sightings, asyncio.get_running_loop().time()
-            return task_json(value, self._orchestrator.dispatcher.why(value, sightings, now_s))
+            reason = self._reasons[value.spec.task_id] = self._why(value)
+            return task_json(value, reason)
         if isinstance(value, Stop):
             told = {name: v for name, v in stop_json(value).items() if name not in SAME_IN_PATH}
             return told | {"ref": value.ref or None}
@@ -150,7 +201,12 @@ class RobotsLink:
             adapter=profile.adapter,
             zones=dispatcher.world.allocation.of(state.robot_id),
         )
-        return body | {"errors": body["errors"] + ([reason_json(value.distrust)] if value.distrust else [])}
+        troubles = (value.distrust, dispatcher.unsent.get(state.robot_id))
+        return body | {"errors": body["errors"] + [reason_json(trouble) for trouble in troubles if trouble]}
+
+    def _why(self, task: Task) -> Reason | None:
+        sightings, now_s = self._orchestrator.sightings, asyncio.get_running_loop().time()
+        return self._orchestrator.dispatcher.why(task, sightings, now_s)
 
     async def _obey(self, name: str, data: Mapping[str, Any]) -> None:
         """One command. One that comes too late is no longer possible, and is logged."""
