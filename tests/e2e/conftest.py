@@ -16,10 +16,11 @@ import httpx
 import pytest
 from filelock import FileLock
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("demo_server.py")
+expect.set_options(timeout=20_000)  # a machine that others work on too shows late what it shows
 CHROMIUM = "/usr/bin/chromium"
 NAME_WITHOUT_TLS = "site.test"
 """A name of this machine that browsers do not trust as they trust 127.0.0.1: what they keep for TLS is not there."""

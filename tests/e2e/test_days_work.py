@@ -37,7 +37,7 @@ def test_work_goes_on_without_a_network_and_arrives_once(
 
     lonely.stop()
     page.goto("/issues")
-    expect(page.get_by_role("banner")).to_contain_text("No network", timeout=20_000)
+    expect(page.get_by_role("banner")).to_contain_text("No network")
     expect(page.get_by_text("Formwork before the south wall is out of line")).to_be_visible()
     page.get_by_role("button", name="New issue").click()
     page.get_by_label("What is wrong").fill("Leak in the basement")
@@ -61,7 +61,7 @@ def test_work_goes_on_without_a_network_and_arrives_once(
 
     lonely.start()
     outbox.get_by_role("button", name="Send now").click()
-    expect(marked(outbox, "✓sent")).to_have_count(4, timeout=20_000)
+    expect(marked(outbox, "✓sent")).to_have_count(4)
     raised = [each for each in lonely.get("/issues")["items"] if each["title"] == "Leak in the basement"]
     assert len(raised) == 1
     photos = lonely.get("/photos")["items"]
@@ -73,7 +73,7 @@ def test_work_goes_on_without_a_network_and_arrives_once(
 def test_an_issue_from_the_plan_knows_its_place_and_is_assigned(open_app: Callable[..., Page], site: Site) -> None:
     page = open_app(site)
     page.goto("/model?storey=01+First+floor")
-    expect(page.get_by_label("Storey")).to_have_value(re.compile(".+"), timeout=20_000)
+    expect(page.get_by_label("Storey")).to_have_value(re.compile(".+"))
     page.get_by_role("img", name="Plan of 01 First floor").click()
     page.get_by_role("complementary", name="Element").get_by_role("link", name="Raise the issue").click()
     page.get_by_label("What is wrong").fill("Crack in the slab")
@@ -235,7 +235,7 @@ def test_a_stop_says_who_stands_and_is_released_by_two_presses(open_app: Callabl
     with site.program() as program:
         standing = ROBOT | {"mode": "stopped", "stop_confirmed": True, "at": datetime.now(UTC).isoformat()}
         program.post(f"{SITE}/robots/states", json=[standing]).raise_for_status()
-    expect(held).to_contain_text("all confirmed: they stand", timeout=10_000)
+    expect(held).to_contain_text("all confirmed: they stand")
     held.get_by_role("button", name="Release this stop").click()
     assert site.get("/stop?active=true")["items"] != []
     held.get_by_role("button", name="Yes, release").click()

@@ -156,7 +156,7 @@ def test_the_whole_day_is_worked_by_the_keyboard_alone(
     with site.program() as program:
         standing = ROBOT | {"mode": "stopped", "stop_confirmed": True, "at": datetime.now(UTC).isoformat()}
         program.post(f"{SITE}/robots/states", json=[standing]).raise_for_status()
-    expect(held).to_contain_text("all confirmed: they stand", timeout=10_000)
+    expect(held).to_contain_text("all confirmed: they stand")
     keys.do("Release this stop")
     expect(held.get_by_text("Is everybody clear of the robots?")).to_be_focused()
     assert site.get("/stop?active=true")["items"] != []

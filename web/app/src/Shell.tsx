@@ -89,7 +89,7 @@ function Connection() {
       <span aria-hidden="true">
         <b>{reachable ? '✓' : '!'}</b>
       </span>
-      {t(reachable ? 'connection.online' : 'connection.offline')}
+      <span className="words">{t(reachable ? 'connection.online' : 'connection.offline')}</span>
     </span>
   )
 }

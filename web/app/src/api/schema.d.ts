@@ -2081,6 +2081,7 @@ export interface components {
             frame_age_s?: number | null;
             /** Name */
             name: string;
+            reason?: components["schemas"]["Words"] | null;
             /**
              * State
              * @enum {string}

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { api } from '../../api/client'
 import { useMay, useSitePath } from '../../api/session'
-import { ago } from '../../i18n'
+import { ago, said } from '../../i18n'
 import { Answer } from '../../parts/Answer'
 import { Empty } from '../../parts/Empty'
 import { Mark } from '../../parts/Mark'
@@ -26,6 +26,7 @@ export function Cameras() {
                 <span className="grow">
                   <strong>{camera.name}</strong>
                   <span className="quiet">{[camera.storey, ago(camera.at)].filter(Boolean).join(' · ')}</span>
+                  {camera.reason && <span className="quiet">{said(camera.reason)}</span>}
                 </span>
                 {camera.calibration && <span>± {camera.calibration.error_m.toFixed(2)} m</span>}
                 <Place camera={camera.camera_id} />

@@ -33,7 +33,7 @@ export function Audit() {
                   <tr key={row.audit_id}>
                     <td className="nowrap">{moment(row.at)}</td>
                     <td>{actor(row.actor_name)}</td>
-                    <td>{`${verb(row.verb)} ${kind(row.kind)}`}</td>
+                    <td className="nowrap">{`${verb(row.verb)} ${kind(row.kind)}`}</td>
                     <td>
                       <code>{row.ref}</code>
                     </td>
