@@ -51,11 +51,14 @@ class Dispatcher:
     # --- Intake and people -------------------------------------------------------------------------------------------
 
     def submit(self, spec: TaskSpec, at: dt.datetime, reason: Reason, approved_by: str | None = None) -> Task:
-        """Take a task in; the same task again is the same task. Raises BadInput for another under its name."""
+        """Take a task in; the same task again is the same task.
+
+        One that no robot ever had is described anew. Raises BadInput for another under the name of one that had begun.
+        """
         known = self.tasks.get(spec.task_id)
-        if known is None:
+        if known is None or (known.spec != spec and known.token == 0 and known.state not in OVER):
             self._journal.write({"propose": spec_json(spec), "at": at.isoformat(), **reason_json(reason)})
-            self._keep(propose(spec, at, reason))
+            self._keep(propose(spec, at, reason, known))
         elif known.spec != spec:
             raise BadInput(f"another task named {spec.task_id}", "one task a name", "give the new one a new name")
         if approved_by and self.tasks[spec.task_id].state is TaskState.PROPOSED:
@@ -139,7 +142,9 @@ class Dispatcher:
         task = self.tasks[task_id]
         if task.token != token or task.state not in HELD:
             return
-        if task.state is TaskState.ASSIGNED:
+        if targets_done > len(task.spec.targets):
+            self._step(task_id, Step.QUARANTINE, at, why.miscounted(task, targets_done))
+        elif task.state is TaskState.ASSIGNED:
             self._step(task_id, Step.START, at, why.STARTED, targets_done=targets_done)
         elif task.state is TaskState.RUNNING and targets_done > task.targets_done:
             self._step(task_id, Step.WORK, at, why.STARTED, targets_done=targets_done)
@@ -148,9 +153,13 @@ class Dispatcher:
         """Its robot told how it ended. An answer to an order that is no longer in hand changes nothing."""
         task = self.tasks[task_id]
         late = task.state is TaskState.QUARANTINED and result.outcome is Outcome.DONE
-        if task.token == token and (task.state in HELD or late):
+        if task.token != token or not (task.state in HELD or late):
+            return
+        if _counts(task, result):
             step, reason = _consequence(task, result)
             self._step(task_id, step, at, reason, targets_done=result.targets_done)
+        elif not late:
+            self._step(task_id, Step.QUARANTINE, at, why.miscounted(task, result.targets_done))
 
     def refused(self, task_id: str, token: int, reason: Reason, at: dt.datetime) -> None:
         """Its robot will not do it and has done nothing: it waits for another."""
@@ -305,7 +314,8 @@ class Dispatcher:
 
     def _replay(self, record: Record) -> None:
         if "propose" in record:
-            self._keep(propose(read_spec(record["propose"]), _at(record), _why(record)))
+            spec = read_spec(record["propose"])
+            self._keep(propose(spec, _at(record), _why(record), self.tasks.get(spec.task_id)))
         elif "step" in record:
             self._keep(_after(self.tasks[record["task"]], record))
 
@@ -327,6 +337,12 @@ class Dispatcher:
             self._holders.pop(before.robot_id, None)
         if task.spec.kind in ERRANDS and task.spec.only_robot and task.state is not TaskState.PROPOSED:
             self._errands[task.spec.only_robot] = task_id
+
+
+def _counts(task: Task, result: Result) -> bool:
+    """Whether the targets that a robot counts can be what it says: all of them when it is done, never more."""
+    wanted = len(task.spec.targets)
+    return result.targets_done == wanted or (result.targets_done < wanted and result.outcome is not Outcome.DONE)
 
 
 def _consequence(task: Task, result: Result) -> tuple[Step, Reason]:
@@ -364,7 +380,7 @@ def history(records: Sequence[Record], task_id: str) -> Iterator[Task]:
     task: Task | None = None
     for record in records:
         if record.get("propose", {}).get("task_id") == task_id:
-            task = propose(read_spec(record["propose"]), _at(record), _why(record))
+            task = propose(read_spec(record["propose"]), _at(record), _why(record), task)
         elif record.get("task") == task_id and task:
             task = _after(task, record)
         else:

@@ -67,6 +67,15 @@ def silent(robot_id: str) -> Reason:
     )
 
 
+def miscounted(task: Task, targets_done: int) -> Reason:
+    """Its robot says what cannot be."""
+    wanted = len(task.spec.targets)
+    return Reason(
+        f"{task.robot_id} counts {targets_done} of {wanted} targets as done, which cannot be. Look, then decide.",
+        f"{task.robot_id}报告{wanted}个目标中完成{targets_done}个，这不可能。请查看后决定。",
+    )
+
+
 def uncertain(reason: Reason) -> Reason:
     """The robot itself does not know what is done."""
     return Reason(

@@ -282,7 +282,10 @@ class Orchestrator:
             correction = self._end_stray(robot, state)
         else:
             self.dispatcher.worked(task.spec.task_id, token, state.targets_done, utc())
-            paused = self.dispatcher.tasks[task.spec.task_id].state is TaskState.PAUSED
+            now = self.dispatcher.tasks[task.spec.task_id].state
+            if now is not task.state:
+                self._background(self._changed(task.spec.task_id))
+            paused = now is TaskState.PAUSED
             if task.cancelling:
                 correction = self._cancel(robot, task)
             elif state.mode is Mode.PAUSED and not paused and not self.stopping.names(robot_id):

@@ -72,7 +72,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What shall be done. Never changes: other work is another task."""
+    """What shall be done. Never changes once a robot had it: other work is another task then."""
 
     task_id: str
     kind: Kind
@@ -184,9 +184,13 @@ class WrongStep(BadInput):
     """A step that is not possible in the task's state."""
 
 
-def propose(spec: TaskSpec, at: dt.datetime, reason: Reason) -> Task:
-    """A new task. `at` is aware UTC; the reason says what in the model or a scan called for it."""
-    return Task(spec, TaskState.PROPOSED, (Change(at, TaskState.PROPOSED, reason),))
+def propose(spec: TaskSpec, at: dt.datetime, reason: Reason, before: Task | None = None) -> Task:
+    """A new task, or one that is described anew before any robot had it: then it must be approved again.
+
+    `at` is aware UTC; the reason says what in the model or a scan called for it.
+    """
+    past = before.history if before else ()
+    return Task(spec, TaskState.PROPOSED, (*past, Change(at, TaskState.PROPOSED, reason)))
 
 
 def advance(

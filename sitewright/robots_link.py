@@ -8,6 +8,7 @@ the server's comparisons find built comes this way too, whenever one is done and
 
 import asyncio
 import contextlib
+import datetime as dt
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,6 +18,7 @@ import httpx
 
 from bim.errors import SitewrightError
 from bim.verdict import Reason, State
+from robots.now import utc
 from robots.orchestrator import Orchestrator
 from robots.roster import Sighting
 from robots.stop import Scope, Stop
@@ -202,7 +204,11 @@ class RobotsLink:
             zones=dispatcher.world.allocation.of(state.robot_id),
         )
         troubles = (value.distrust, dispatcher.unsent.get(state.robot_id))
-        return body | {"errors": body["errors"] + [reason_json(trouble) for trouble in troubles if trouble]}
+        age = dt.timedelta(seconds=asyncio.get_running_loop().time() - value.heard_s)
+        return body | {
+            "at": (utc() - age).isoformat(),  # when it was heard: the robot's own clock may jump
+            "errors": body["errors"] + [reason_json(trouble) for trouble in troubles if trouble],
+        }
 
     def _why(self, task: Task) -> Reason | None:
         sightings, now_s = self._orchestrator.sightings, asyncio.get_running_loop().time()

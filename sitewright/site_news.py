@@ -93,7 +93,10 @@ class SiteNews:
         await self.orchestrator.know(plan=plan, charge_before=found.charge_before)
         place = {task_id: n for n, task_id in enumerate(plan)}
         for spec, by_rule in sorted(specs, key=lambda each: place.get(each[0].task_id, len(place))):
-            await self.orchestrator.submit(spec, ASKED, self.approved_by or (SITE_RULES if by_rule else None))
+            try:
+                await self.orchestrator.submit(spec, ASKED, self.approved_by or (SITE_RULES if by_rule else None))
+            except BadInput as error:
+                self.say(f"{spec.task_id} was not taken: {error}")
         await self.orchestrator.know(plan=plan)
 
 

@@ -14,7 +14,7 @@ from bim.verdict import Reason
 from robots.dispatch import history
 from robots.journal import Journal
 from robots.orchestrator import Orchestrator
-from robots.robot import Mode, Profile
+from robots.robot import Mode, OnProgress, Order, Profile, Result
 from robots.simulated.robot import SimulatedRobot
 from robots.simulated.site_time import run_simulated
 from robots.stop import Scope
@@ -148,13 +148,82 @@ def test_a_robot_without_a_certified_stop_gets_no_task() -> None:
     assert "certified stop" in reason.en
 
 
-def test_another_task_under_the_same_name_is_refused(tmp_path: Path) -> None:
+def test_another_task_under_the_name_of_one_that_had_begun_is_refused(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with site(tmp_path, "r1") as s:
-            await s.orchestrator.submit(task("a"), WHY)
+            await s.orchestrator.submit(task("a"), WHY, "Li")
             assert await s.orchestrator.submit(task("a"), WHY) is s.tasks["a"]
+            await s.until(lambda: s.tasks["a"].state is TaskState.RUNNING)
             with pytest.raises(BadInput, match="another task named a"):
                 await s.orchestrator.submit(task("a", seconds=9.0), WHY)
+
+    run_simulated(scenario())
+
+
+def test_a_task_that_no_robot_had_is_described_anew_and_must_be_approved_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with site(tmp_path, "r1") as s:
+            await s.orchestrator.submit(task("a", permits=("drilling",)), WHY, "Li")
+            await s.orchestrator.submit(task("a", x_m=12.0), WHY)
+            await asyncio.sleep(60.0)
+            assert s.tasks["a"].state is TaskState.PROPOSED
+        async with site(tmp_path, "r1") as s:
+            await s.orchestrator.approve("a", "Li")
+            await s.over("a")
+            assert s.robots["r1"].state.position_m[0] == 12.0
+            states = [change.state.value for change in s.tasks["a"].history]
+            assert states[:5] == ["proposed", "approved", "queued", "proposed", "approved"]
+
+    run_simulated(scenario())
+
+
+@pytest.mark.parametrize(("says", "counts"), [(7, "7 of 2"), (1, "1 of 2")])
+def test_a_robot_that_counts_what_cannot_be_leaves_its_task_to_a_person(tmp_path: Path, says: int, counts: str) -> None:
+    class Liar(SimulatedRobot):
+        async def execute(self, order: Order, on_progress: OnProgress) -> Result:
+            result = await super().execute(order, on_progress)
+            return replace(result, targets_done=says) if order.spec.task_id == "a" else result
+
+    async def scenario() -> None:
+        made = Site(tmp_path, [profile("r1")])
+        made.robots["r1"] = made.orchestrator._robots["r1"] = Liar(made.fleet[0])  # type: ignore[index]
+        running = asyncio.create_task(made.orchestrator.run())
+        for name in ("a", "b"):
+            await made.orchestrator.submit(task(name), WHY, "Li")
+        await made.over("b")
+        assert made.tasks["a"].state is TaskState.QUARANTINED
+        assert counts in made.tasks["a"].history[-1].reason.en
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    run_simulated(scenario())
+
+
+def test_a_state_that_counts_too_many_targets_ends_the_task_not_the_orchestrator(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with site(tmp_path, "r1") as s:
+            await s.orchestrator.submit(task("a", seconds=60.0), WHY, "Li")
+            await s.until(lambda: s.tasks["a"].state is TaskState.RUNNING)
+            state = s.robots["r1"].state
+            s.orchestrator._hear("r1", replace(state, sequence=state.sequence + 1, targets_done=9))
+            assert s.tasks["a"].state is TaskState.QUARANTINED
+            await s.until(lambda: s.robots["r1"].state.mode is Mode.IDLE)
+            await s.orchestrator.submit(task("b"), WHY, "Li")
+            await s.over("b")
+
+    run_simulated(scenario())
+
+
+def test_two_robots_with_one_name_get_nothing_and_the_waiting_task_says_so(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with site(tmp_path, "r1") as s:
+            await s.until(lambda: "r1" in s.orchestrator.sightings)
+            mine = s.robots["r1"].state
+            s.orchestrator._hear("r1", replace(mine, instance="twin", sequence=1))
+            await s.until(lambda: s.orchestrator.sightings["r1"].distrust is not None)
+            await s.orchestrator.submit(task("a"), WHY, "Li")
+            await asyncio.sleep(60.0)
+            assert "Two robots speak under this name" in s.why("a")
 
     run_simulated(scenario())
 

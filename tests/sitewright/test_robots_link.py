@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,32 @@ def test_the_server_shows_which_robots_stand(desk: Desk, tmp_path: Path) -> None
                         await asyncio.sleep(0.1)
 
     asyncio.run(scenario())
+
+
+def test_a_robot_whose_clock_is_set_back_is_shown_as_it_is_now(desk: Desk, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        told: list[Callable[[str, Any], None]] = []
+        async with orchestrator(tmp_path / "robots", told) as site:
+            robot = site._robots["r1"]
+            assert isinstance(robot, SimulatedRobot)
+            async with robots_link(site, f"{desk.server.address}{desk.path}", desk.token) as tell:
+                told.append(tell)
+                await until_shown(lambda robots: robots != [])
+                robot._say = partial(clock_of_1999, robot, robot._say)  # type: ignore[method-assign]
+                robot._drain(7_200.0)
+                await until_shown(lambda robots: robots[0]["battery"] == 0.5)
+
+    async def until_shown(holds: Callable[[list[dict[str, Any]]], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not holds((await desk.send("GET", "robots"))["items"]):
+                await asyncio.sleep(0.1)
+
+    asyncio.run(scenario())
+
+
+def clock_of_1999(robot: SimulatedRobot, say: Callable[..., None], **what: Any) -> None:
+    say(**what)
+    robot._state = replace(robot._state, at=robot._state.at.replace(year=1999))
 
 
 def test_what_a_comparison_of_the_server_finds_built_opens_the_gates_also_after_being_away(

@@ -162,6 +162,20 @@ def test_a_file_that_breaks_is_told_and_what_was_known_holds(tmp_path: Path) -> 
     run_simulated(scenario())
 
 
+def test_a_task_that_is_refused_is_told_and_keeps_no_other_out(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        desk = Desk(tmp_path)
+        write_tasks(desk.tasks_file, line("a"))
+        async with desk:
+            await desk.until(lambda: desk.tasks["a"].state is TaskState.DONE)
+            write_tasks(desk.tasks_file, line("a", duration_s=9), line("b"), plan=(("b", "r2"),))
+            await desk.until(lambda: "b" in desk.tasks and desk.tasks["b"].state is TaskState.DONE)
+            assert desk.tasks["b"].robot_id == "r2"
+            assert any("a was not taken: another task named a" in said for said in desk.said)
+
+    run_simulated(scenario())
+
+
 @pytest.mark.parametrize("text", ["", "3", '{"tasks": 3}', "[3]", '{"tasks": [], "plan": {"visits": [{}]}}'])
 def test_a_file_that_holds_no_tasks_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "tasks.json").write_text(text)
