@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,18 @@ def measure(shared: Path) -> dict[str, Any]:
 def examples(shared: Path) -> list[Example]:
     """The pictures of the shared data with their people."""
     folder = shared / "data/safety/ppe_train"
-    entries = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
-    return [_example(folder / "images" / entry["image"], entry["boxes"]) for entry in entries]
+    marks = _marks(folder / "annotations.json")
+    return [_example(folder / "images" / name, boxes) for name, boxes in marks.items()]
+
+
+@cache
+def _marks(annotations: Path) -> dict[str, list[dict[str, Any]]]:
+    return {entry["image"]: entry["boxes"] for entry in json.loads(annotations.read_text(encoding="utf-8"))}
+
+
+def marked(path: Path, label: str) -> Doubles:
+    """Boxes (N, 4) of one label in a picture."""
+    return _boxes(_marks(path.parent.parent / "annotations.json")[path.name], label)
 
 
 def _example(path: Path, boxes: Sequence[dict[str, Any]]) -> Example:

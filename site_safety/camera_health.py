@@ -6,7 +6,7 @@ Never silence that reads as safe: whatever is not live is told with its reason, 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import cv2
 import numpy as np
@@ -40,6 +40,18 @@ class CameraState(StrEnum):
     LOST = "lost"
 
 
+class Trouble(IntEnum):
+    """What hinders a camera, as its own process and the loop found it."""
+
+    NONE = 0
+    UNOPENED = 1
+    REFUSED = 2
+    UNREADABLE = 3
+    ENDED = 4
+    BROKEN = 5
+    UNJUDGED = 6
+
+
 @dataclass(frozen=True, slots=True)
 class CameraHealth:
     """The state of a camera at one moment, and why."""
@@ -50,6 +62,7 @@ class CameraHealth:
     frame_age_s: float
     at: datetime
     reason: Reason
+    trouble: Trouble = Trouble.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +126,22 @@ def seen(watched: Watched, frame: Glance, reference: Sequence[float]) -> Watched
     )
 
 
-def health(watched: Watched, camera_id: str, storey: str | None, started: datetime, now: datetime) -> CameraHealth:
-    """The camera's state now. A camera that never gave a frame is as old as its start."""
+def health(
+    watched: Watched,
+    camera_id: str,
+    storey: str | None,
+    started: datetime,
+    now: datetime,
+    trouble: Trouble = Trouble.NONE,
+) -> CameraHealth:
+    """The camera's state now. One that never gave a frame is as old as its start; what nobody judges is not live."""
     newest = watched.newest
     age_s = max(0.0, (now - (newest.at if newest else started)).total_seconds())
     state = _state(watched, age_s, now)
-    return CameraHealth(camera_id, storey, state, age_s, now, _reason(state, camera_id, age_s))
+    if state is CameraState.LIVE and trouble is Trouble.UNJUDGED:
+        state = CameraState.STALE
+    trouble = Trouble.NONE if state is CameraState.LIVE else trouble
+    return CameraHealth(camera_id, storey, state, age_s, now, _reason(state, camera_id, age_s, trouble), trouble)
 
 
 def _state(watched: Watched, age_s: float, now: datetime) -> CameraState:
@@ -162,6 +185,29 @@ _WORDS = {
 }
 
 
-def _reason(state: CameraState, camera_id: str, age_s: float) -> Reason:
-    en, zh = _WORDS[state]
-    return Reason(en.format(id=camera_id, age=age_s), zh.format(id=camera_id, age=age_s))
+_TROUBLE = {
+    Trouble.NONE: ("", ""),
+    Trouble.UNOPENED: (
+        " It cannot be opened: no connection, a wrong path or password, or no video in it.",
+        "无法打开：没有连接、路径或密码错误，或其中没有视频。",
+    ),
+    Trouble.REFUSED: (
+        " It refuses, or answers what no camera answers: check its address and password.",
+        "摄像机拒绝访问或回答异常：请检查地址和密码。",
+    ),
+    Trouble.UNREADABLE: (
+        " It answers, but no picture of it can be decoded: set its stream to H.264 or MJPEG.",
+        "有应答，但画面无法解码：请将码流设为 H.264 或 MJPEG。",
+    ),
+    Trouble.ENDED: (" Its stream ended and is opened again.", "码流已中断，正在重新打开。"),
+    Trouble.BROKEN: (" What reads it failed and was started again.", "读取程序出错，已重新启动。"),
+    Trouble.UNJUDGED: (
+        " Its pictures cannot be judged: the watcher's log says why.",
+        "画面无法分析：原因见监视程序日志。",
+    ),
+}
+
+
+def _reason(state: CameraState, camera_id: str, age_s: float, trouble: Trouble) -> Reason:
+    (en, zh), (why_en, why_zh) = _WORDS[state], _TROUBLE[trouble]
+    return Reason(en.format(id=camera_id, age=age_s) + why_en, zh.format(id=camera_id, age=age_s) + why_zh)

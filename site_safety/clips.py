@@ -69,7 +69,7 @@ def write_clip(path: Path, frames: Sequence[Kept], finder: FaceFinder) -> None:
     """A film of the frames at the speed that they came, blurred. Raises BadInput where there are none."""
     if not frames:
         raise BadInput("no frame for a clip", "a camera that was live", "look at its state")
-    first = _picture(frames[0])
+    first = picture_of(frames[0])
     size = (first.shape[1], first.shape[0])
     lasted_s = (frames[-1].at - frames[0].at).total_seconds()
     fps = max((len(frames) - 1) / lasted_s, 0.2) if lasted_s > 0 else 1.0
@@ -78,7 +78,7 @@ def write_clip(path: Path, frames: Sequence[Kept], finder: FaceFinder) -> None:
     film = cv2.VideoWriter(str(matroska), cv2.VideoWriter.fourcc(*"VP80"), fps, size)
     try:
         for frame in frames:
-            safe = blurred(_picture(frame), frame.people, finder)
+            safe = blurred(picture_of(frame), frame.people, finder)
             # A camera may change its resolution in the middle; a film may not.
             film.write(cv2.resize(safe, size) if safe.shape != first.shape else safe)
     finally:
@@ -87,6 +87,7 @@ def write_clip(path: Path, frames: Sequence[Kept], finder: FaceFinder) -> None:
     matroska.unlink()
 
 
-def _picture(frame: Kept) -> Picture:
+def picture_of(frame: Kept) -> Picture:
+    """The pixels of a frame in memory, not blurred."""
     picture = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR)
     return np.asarray(picture, dtype=np.uint8)

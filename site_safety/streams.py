@@ -24,6 +24,7 @@ from types import TracebackType
 import numpy as np
 
 from bim.errors import BadInput
+from site_safety.camera_health import Trouble
 from site_safety.cameras import Source
 from site_safety.tracks import Picture
 
@@ -65,7 +66,7 @@ class _Board:
         if memory.buf is None:
             raise RuntimeError("shared memory that was closed")
         self._memory, self._buffer = memory, memory.buf
-        self._counts, self._times = memory.buf[:16].cast("q"), memory.buf[16:24].cast("d")
+        self._counts, self._times = memory.buf[:24].cast("q"), memory.buf[24:32].cast("d")
 
     @property
     def written(self) -> int:
@@ -79,12 +80,21 @@ class _Board:
 
     @property
     def life(self) -> float:
-        """When the process last gave a sign of life, seconds since 1970."""
+        """When the process last gave a sign of life, by the clock that never jumps and that all processes share."""
         return float(self._times[0])
+
+    @property
+    def trouble(self) -> Trouble:
+        """Why the last try ended; none while frames come."""
+        return Trouble(self._counts[2])
+
+    @trouble.setter
+    def trouble(self, found: Trouble) -> None:
+        self._counts[2] = found
 
     def alive(self, tries: int) -> None:
         """A sign of life."""
-        self._counts[1], self._times[0] = tries, time.time()
+        self._counts[1], self._times[0] = tries, time.monotonic()
 
     def write(self, picture: Picture, second: float) -> None:
         """The next frame."""
@@ -188,17 +198,23 @@ class Stream:
         """How often it has connected or tried to."""
         return self._board.tries
 
+    @property
+    def trouble(self) -> Trouble:
+        """What hinders it now, as far as is known."""
+        return self._board.trouble
+
     def keep_alive(self) -> bool:
         """Start the process again where it died or hangs; says whether it had to."""
-        silent_s = time.time() - max(self._board.life, self._started)
+        silent_s = time.monotonic() - max(self._board.life, self._started)
         if self._process.is_alive() and silent_s < SILENT_S:
             return False
         self._end()
+        self._board.trouble = Trouble.BROKEN
         self._start()
         return True
 
     def _start(self) -> None:
-        self._started = time.time()
+        self._started = time.monotonic()
         self._process = _SPAWN.Process(target=_read_for_ever, args=self._arguments, daemon=True)
         self._process.start()
 
@@ -229,18 +245,32 @@ def _read_for_ever(source: Source, fps: float, live: bool, memory: str, taken: S
         tries += 1
         board.alive(tries)
         before = board.written
-        # What a camera answers in a wrong way is told by the age of its newest frame.
-        with contextlib.suppress(BadInput):
+        with _told(board):
             for picture, second in opened(source, fps, live, partial(board.alive, tries)):
                 board.write(picture, second)
                 board.alive(tries)
+                board.trouble = Trouble.NONE
                 fresh.release()
                 if not live:
                     taken.acquire()
+            board.trouble = Trouble.ENDED if board.written > before else Trouble.UNREADABLE
         if not live:
             return
         failed = 0 if board.written > before else failed + 1
         time.sleep(WAITS_S[min(failed, len(WAITS_S) - 1)])
+
+
+@contextlib.contextmanager
+def _told(board: _Board) -> Iterator[None]:
+    """Whatever a source does ends its try and no more, and is told as a kind of trouble: its words may hold secrets."""
+    try:
+        yield
+    except BadInput:
+        board.trouble = Trouble.REFUSED
+    except ConnectionError:
+        board.trouble = Trouble.UNOPENED
+    except Exception:  # A decoder may raise anything at all for what a camera sends.
+        board.trouble = Trouble.BROKEN
 
 
 def _confine() -> None:

@@ -1,6 +1,7 @@
 """What a camera's process reads: RTSP and files by FFmpeg, MJPEG over HTTP, ONVIF by asking for its RTSP address.
 
 Imported in the camera's own process only. Iterators of (picture, seconds into a file); they end when the source does.
+They raise ConnectionError for what cannot be opened and BadInput for what answers as no camera does.
 """
 
 import time
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
+from bim.errors import BadInput
 from site_safety.cameras import Source
 from site_safety.streams import LARGEST_BYTES, WIDEST_PX
 from site_safety.tracks import Picture
@@ -36,8 +38,10 @@ def _video(source: Source, fps: float, at_own_speed: bool, is_file: bool, alive:
     """Frames are grabbed as they come and only those that are due are converted."""
     # Each thread more of a decoder is a frame more that it holds back.
     video = cv2.VideoCapture(source.full, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    if not video.isOpened():
+        raise ConnectionError("not opened")
     began, due = time.monotonic(), 0.0
-    while video.isOpened() and video.grab():
+    while video.grab():
         alive()
         second = video.get(cv2.CAP_PROP_POS_MSEC) / 1000.0 if is_file else 0.0
         clock = second if is_file else time.monotonic() - began
@@ -60,17 +64,17 @@ def _mjpeg(source: Source, alive: Alive) -> Pictures:
     try:
         with httpx.stream("GET", source.address, auth=login, timeout=5.0, follow_redirects=False) as answer:
             if answer.status_code != httpx.codes.OK:
-                return
+                raise BadInput(f"status {answer.status_code}", "200", "check the camera's address and password")
             pending = b""
             for block in answer.iter_bytes():
                 alive()
                 pending += block
                 *whole, pending = _jpegs(pending)
                 if len(pending) > LARGEST_JPEG:
-                    return
+                    raise BadInput("no JPEG pictures one after another", "MJPEG", "choose the camera's MJPEG stream")
                 yield from ((_sized(picture), 0.0) for picture in map(_decoded, whole) if picture is not None)
     except httpx.HTTPError:
-        return
+        raise ConnectionError("not opened, or cut off") from None
 
 
 def _jpegs(data: bytes) -> list[bytes]:

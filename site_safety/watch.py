@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -20,7 +21,7 @@ from bim.verdict import Reason
 from site_safety.background import Background, Mask, blocked, learnt, ways_seen
 from site_safety.calibration import Calibration
 from site_safety.calibration_map import scaled
-from site_safety.camera_health import CameraHealth, CameraState, Watched, glance, health, seen
+from site_safety.camera_health import CameraHealth, CameraState, Trouble, Watched, glance, health, seen
 from site_safety.cameras import Camera
 from site_safety.clips import AFTER_S, SUFFIX, ClipBuffer, Kept, write_clip
 from site_safety.detector import Detection, Detector
@@ -65,6 +66,10 @@ class Stopper(Protocol):
 class Newest(Protocol):
     """A stream of a camera (site_safety/streams.py)."""
 
+    @property
+    def trouble(self) -> Trouble:
+        """What hinders it now, as far as is known."""
+
     def newest(self) -> Frame | None:
         """The newest frame that was not handed out yet."""
 
@@ -82,6 +87,8 @@ class Eye:
         self.tracks: tuple[Track, ...] = ()
         self.blocked: list[str] = []
         """Ids of the ways in which something stands that was not there at first."""
+        self.trouble = Trouble.NONE
+        """What hinders it: its stream, or pictures that cannot be judged until one has been judged again."""
         self.clips = ClipBuffer()
         self._detector, self._judge, self._calibration = detector, judge, calibration
         self._tracker = Tracker(camera.camera_id)
@@ -103,6 +110,7 @@ class Eye:
         """Find and follow who and what a frame shows: all that a stop needs. `study` is to come after."""
         if picture.shape[:2] != self._size:
             self._fit_to(picture)
+        self.tracks = ()
         found = self._detector.detect(picture, UNSURE)
         self.tracks = self._tracker.update(found, at)
         self._unstudied = picture, found, at
@@ -120,6 +128,7 @@ class Eye:
         self.clips.keep(picture, [each.xyxy for each in found if each.kind is Kind.PERSON], at)
         if self._ways:
             self._look_at_ways(picture, [each.xyxy for each in found])
+        self.trouble = Trouble.NONE
 
     def _look_at_ways(self, picture: Picture, moving: Sequence[Box]) -> None:
         self.blocked = blocked(self._background, picture, moving, self._ways)
@@ -127,7 +136,7 @@ class Eye:
 
     def health(self, started: datetime, now: datetime) -> CameraHealth:
         """Whether it shows what is there now. Pictures of another shape than was calibrated are of another view."""
-        found = health(self._watched, self.camera.camera_id, self.camera.storey, started, now)
+        found = health(self._watched, self.camera.camera_id, self.camera.storey, started, now, self.trouble)
         if self._misfit and found.state is CameraState.LIVE:
             return replace(found, state=CameraState.MOVED, reason=_MISFIT)
         return found
@@ -196,7 +205,7 @@ class Watch:
         self._stop(scene, alarms)  # before anything is written
         self.latencies_s.extend((clock() - at).total_seconds() for at in newest)
         for eye in self._eyes:
-            eye.study()
+            self._judge(eye, eye.study)
         self._write_down(scene, alarms)
         if self._learnt_at is None or not timedelta(0) <= scene.at - self._learnt_at < LEARN_EVERY:
             self._learn(scene.at)
@@ -227,9 +236,19 @@ class Watch:
         frame = stream.newest()
         if frame is None:
             stream.keep_alive()
+            eye.trouble = eye.trouble if eye.trouble is Trouble.UNJUDGED else stream.trouble
         else:
-            eye.look(frame.picture, frame.at)
+            self._judge(eye, partial(eye.look, frame.picture, frame.at))
         return frame
+
+    def _judge(self, eye: Eye, judge: Callable[[], None]) -> None:
+        """A picture that one camera's detector or heads fail at blinds that camera, and no other."""
+        try:
+            judge()
+        except Exception:
+            if eye.trouble is not Trouble.UNJUDGED:
+                _LOG.exception("pictures of camera %s cannot be judged", eye.camera.camera_id)
+            eye.trouble = Trouble.UNJUDGED
 
     def _scene(self, now: datetime) -> Scene:
         heard, cameras = self._telemetry(), tuple(view(eye, self._started, now) for eye in self._eyes)

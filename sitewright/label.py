@@ -32,7 +32,7 @@ def label(
 
     limits, judge = load_settings().limits, EquipmentJudge(prior)
     found = read_answers(_document(answers))
-    examples = examples_of(found, lambda image: read_picture(_existing(answers.parent / image), limits))
+    examples = examples_of(found, lambda image: read_picture(_picture(answers, image), limits))
     trained = retrain(examples, judge.heads)
     kept = {piece: each.head if each.better else judge.heads[piece] for piece, each in trained.items()}
     save_heads(heads, kept)
@@ -60,7 +60,10 @@ def _document(path: Path) -> Any:
         raise BadInput(f"{path.name} is no JSON ({error})", "what `sitewright detect` wrote", "check it") from None
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise BadInput(f"no picture {path}", "the pictures that the answers name", "keep them beside the answers")
-    return path
+def _picture(answers: Path, image: str) -> Path:
+    """Where a picture is: from here, as `detect` was told of it, or beside the answers, if they were moved with it."""
+    places = (Path(image), answers.parent / image, answers.parent / Path(image).name)
+    found = next((each for each in places if each.is_file()), None)
+    if found is None:
+        raise BadInput(f"no picture {image}", "the pictures that the answers name", "keep them beside the answers")
+    return found

@@ -21,6 +21,7 @@ from sitewright.settings import TOKEN
 if TYPE_CHECKING:
     from robots.stop_channel import StopSender
     from site_safety.calibration import Calibration
+    from site_safety.camera_health import CameraHealth, CameraState, Trouble
     from site_safety.cameras import Camera
     from site_safety.detector import Detector
     from site_safety.equipment import EquipmentJudge
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from site_safety.telemetry import Heard, TelemetrySettings
     from site_safety.watch import Eye, Stopper, Watch
     from site_safety.zones import Zone
+
+    Seen = dict[str, tuple[CameraState, Trouble]]
 
 Model = Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="A detector of your own.")]
 Heads = Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Equipment heads of your own site.")]
@@ -82,11 +85,13 @@ def watch(
         started = _now()
         watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started, heard, expects)
         open_now.enter_context(watcher)
+        told: Seen = {}
         tell = open_now.enter_context(_told_to(server, site_id, site.camera, watcher.register.evidence.file))
         while seconds is None or _now() - started < timedelta(seconds=seconds):
             fresh.acquire(timeout=TICK_S)
             show(watcher.tick(_now), quiet)
             _show_lessons(watcher, quiet)
+            told = _show_cameras(watcher.health(_now()), told) if not quiet else told
             tell(watcher)
 
 
@@ -184,6 +189,15 @@ def show(alarms: Iterable["Alarm"], quiet: bool) -> None:
     for alarm in alarms:
         if alarm.phase is not Phase.ONGOING and not quiet:
             print(f"{alarm.at:%H:%M:%S} {alarm.phase.value:6} {alarm.level.value:7} {alarm.text.en}", flush=True)
+
+
+def _show_cameras(cameras: "Sequence[CameraHealth]", told: "Seen") -> "Seen":
+    """A line for each camera whose state, or what hinders it, is another than was told. Returns what is told now."""
+    now_is: Seen = {each.camera_id: (each.state, each.trouble) for each in cameras}
+    for each in cameras:
+        if told.get(each.camera_id) != now_is[each.camera_id]:
+            print(f"{each.at:%H:%M:%S} {each.reason.en}", file=sys.stderr, flush=True)
+    return now_is
 
 
 def _show_lessons(watcher: "Watch", quiet: bool) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from bim.errors import BadInput
-from site_safety.camera_health import CameraHealth
+from site_safety.camera_health import CameraHealth, CameraState
 from site_safety.hazards import Evidence, Hazard, Review
 from site_safety.records import iso, to_json
 
@@ -102,7 +102,8 @@ class WatchLink:
 
     @staticmethod
     def _is_due(told: CameraHealth | None, now_is: CameraHealth, now: datetime) -> bool:
-        return told is None or told.state != now_is.state or not timedelta(0) <= now - told.at < CAMERAS_EVERY
+        same = told is not None and (told.state, told.trouble) == (now_is.state, now_is.trouble)
+        return told is None or not same or not timedelta(0) <= now - told.at < CAMERAS_EVERY
 
     def _camera_body(self, health: CameraHealth) -> dict[str, Any]:
         return {
@@ -111,6 +112,7 @@ class WatchLink:
             "storey": health.storey or "",
             "state": health.state.value,
             "frame_age_s": health.frame_age_s,
+            "reason": None if health.state is CameraState.LIVE else to_json(health.reason),
             "at": iso(health.at),
         }
 

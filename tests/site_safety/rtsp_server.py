@@ -1,6 +1,6 @@
 """A camera on loopback: rtsp_server.py [USER:PASSWORD], run by the system's Python, which has GStreamer.
 
-Prints its port; a moving ball in RTP/JPEG at /ball.
+Prints its port; a moving ball in RTP/JPEG at /ball, a tone and no picture at /sound.
 """
 
 import sys
@@ -31,7 +31,12 @@ if len(sys.argv) > 1:
     permissions.add_permission_for_role("user", "media.factory.access", True)
     permissions.add_permission_for_role("user", "media.factory.construct", True)
     factory.set_permissions(permissions)
+sound = GstRtspServer.RTSPMediaFactory()
+sound.set_launch(
+    "( audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay0 pt=8 )"
+)
 server.get_mount_points().add_factory("/ball", factory)
+server.get_mount_points().add_factory("/sound", sound)
 server.attach(None)
 print(server.get_bound_port(), flush=True)
 GLib.MainLoop().run()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from site_safety.camera_health import CameraState, Watched, glance, health, likeness, seen
+from site_safety.camera_health import CameraState, Trouble, Watched, glance, health, likeness, seen
 from site_safety.detector_models import Picture
 
 START = datetime(2026, 4, 30, 8, 0, tzinfo=UTC)
@@ -62,6 +62,18 @@ FRAMES = 25
 )
 def test_a_camera_is_live_only_when_it_shows_its_place_now(frames: list[Picture], wait_s: float, state: str) -> None:
     assert state_after(frames, wait_s) == state
+
+
+@pytest.mark.parametrize("trouble", list(Trouble)[1:])
+def test_what_hinders_a_camera_is_said_in_both_languages_and_nothing_of_one_that_is_live(trouble: Trouble) -> None:
+    frame = seen(Watched(), glance(noisy(SITE), START), ())
+    lost = health(frame, "north", None, START, START + timedelta(seconds=12), trouble)
+    plain = health(frame, "north", None, START, START + timedelta(seconds=12))
+    assert lost.reason.en.startswith(plain.reason.en)
+    assert len(lost.reason.en) > len(plain.reason.en)
+    assert len(lost.reason.zh) > len(plain.reason.zh)
+    now = health(frame, "north", None, START, START, trouble)
+    assert (now.state is CameraState.LIVE) == (trouble is not Trouble.UNJUDGED)
 
 
 def test_something_passing_in_front_is_no_moved_camera() -> None:

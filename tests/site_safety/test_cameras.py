@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 
 from bim.errors import BadInput
+from site_safety.camera_health import Trouble
 from site_safety.camera_onvif import MEDIA, SCHEMA, stream_of
 from site_safety.cameras import SITE_NETWORKS, Camera, Source, checked_address, read_cameras, source_of
 from site_safety.streams import _COUNTS, _HALF, Stream, _Board
+from site_safety.streams_sources import LARGEST_JPEG
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -120,6 +122,13 @@ def rtsp_server(*arguments: str) -> Iterator[str]:
         server.wait()
 
 
+def trouble_of(stream: Stream) -> Trouble:
+    """What a camera that gives no picture says, once it was tried twice."""
+    while stream.tries < 2:
+        assert stream.wait(0.1) is None
+    return stream.trouble
+
+
 def film(path: Path, frames: int = 30) -> Path:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10.0, (160, 120))
     for i in range(frames):
@@ -146,8 +155,7 @@ def test_a_password_opens_a_camera_and_is_on_no_command_line(capfd: pytest.Captu
             lines = Path(f"/proc/{stream.process_id}/cmdline").read_bytes()
             assert SECRET.encode() not in lines
         with Stream(Source(address, "viewer", "wrong-" + SECRET), 5.0) as stream:
-            while stream.tries < 2:
-                assert stream.wait(0.1) is None
+            assert trouble_of(stream) is Trouble.UNOPENED
     assert SECRET not in "".join(capfd.readouterr())
 
 
@@ -159,7 +167,9 @@ def test_a_stream_whose_process_was_killed_is_started_again() -> None:
         while stream.wait(0.2) is not None:
             pass
         assert stream.keep_alive()
+        assert stream.trouble is Trouble.BROKEN
         assert stream.wait(PATIENCE_S) is not None
+        assert stream.trouble is Trouble.NONE
 
 
 def test_a_frame_is_whole_however_fast_the_next_ones_come() -> None:
@@ -208,6 +218,28 @@ def test_a_file_that_is_no_film_gives_no_frame(tmp_path: Path, content: bytes) -
     path.write_bytes(content)
     with Stream(Source(str(path)), 5.0, live=False) as stream:
         assert list(stream.frames()) == []
+        assert stream.trouble is Trouble.UNOPENED
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_film_with_wrong_bytes_gives_what_can_be_decoded_and_no_more(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    content = bytearray(film(tmp_path / "film.avi", 60).read_bytes())
+    for at in rng.integers(0, len(content), len(content) // 50):
+        content[at] = rng.integers(256)
+    (tmp_path / "wrong.avi").write_bytes(content)
+    with Stream(Source(str(tmp_path / "wrong.avi")), 10.0, live=False) as stream:
+        frames = list(stream.frames())
+        assert all(frame.picture.shape == (120, 160, 3) for frame in frames)
+        assert stream.trouble in (Trouble.ENDED if frames else Trouble.UNREADABLE, Trouble.UNOPENED)
+
+
+def test_a_camera_without_a_picture_says_so_and_harms_no_other() -> None:
+    with rtsp_server() as address, Stream(Source(address), 5.0) as other:
+        with Stream(Source(address.replace("/ball", "/sound")), 5.0) as stream:
+            assert trouble_of(stream) in (Trouble.UNOPENED, Trouble.UNREADABLE)
+        assert other.wait(PATIENCE_S) is not None
+        assert other.trouble is Trouble.NONE
 
 
 def test_a_film_cut_off_in_the_middle_ends_where_it_ends(tmp_path: Path) -> None:
@@ -239,10 +271,19 @@ def http_server(answers: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.server_close()
 
 
+PAGES = {"/page": b"<html>Sign in</html>", "/flood": b"\xff\xd8" + bytes(LARGEST_JPEG + 2**20)}
+
+
 class Mjpeg(BaseHTTPRequestHandler):
     """Ten pictures and an end; /elsewhere sends on to another address."""
 
     def do_GET(self) -> None:
+        if self.path in PAGES:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(PAGES[self.path])
+            return
         if self.path == "/elsewhere":
             self.send_response(302)
             self.send_header("Location", "/pictures")
@@ -265,8 +306,13 @@ def test_mjpeg_over_http_is_a_camera_and_a_redirect_is_not_followed() -> None:
             assert frame is not None
             assert frame.picture.shape == (90, 160, 3)
         with Stream(Source(f"http://{host}/elsewhere"), 30.0) as stream:
-            while stream.tries < 2:
-                assert stream.wait(0.1) is None
+            assert trouble_of(stream) is Trouble.REFUSED
+
+
+@pytest.mark.parametrize(("path", "trouble"), [("/page", Trouble.UNREADABLE), ("/flood", Trouble.REFUSED)])
+def test_what_is_no_mjpeg_is_no_camera_and_says_so(path: str, trouble: Trouble) -> None:
+    with http_server(Mjpeg) as host, Stream(Source(f"http://{host}{path}"), 30.0) as stream:
+        assert trouble_of(stream) is trouble
 
 
 class Onvif(BaseHTTPRequestHandler):

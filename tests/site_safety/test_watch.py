@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bim.errors import BadInput
+from site_safety.camera_health import CameraState, Trouble
 from site_safety.cameras import Camera
 from site_safety.detector import Detection
 from site_safety.detector_models import Picture
@@ -71,6 +72,8 @@ class Film:
 
     def __init__(self) -> None:
         self.next: Frame | None = None
+
+    trouble = Trouble.NONE
 
     def newest(self) -> Frame | None:
         frame, self.next = self.next, None
@@ -154,6 +157,49 @@ def test_a_picture_of_another_shape_places_nobody_and_is_told(site: Site) -> Non
     assert any(alarm.camera_id == "north" for alarm in alarms)
 
 
+def test_a_picture_of_another_size_and_the_same_shape_stops_as_before(site: Site) -> None:
+    site.tick(2.0)
+    site.view = cv2.resize(site.view, (640, 360))
+    site.stands(12.0, 1.0)
+    site.detector.people = [(x1 / 2, y1 / 2, x2 / 2, y2 / 2) for x1, y1, x2, y2 in site.detector.people]
+    site.tick(2.0)
+    assert ("zone", "cell-1") in {(wish.scope, wish.ref) for wish in site.robots.stops}
+
+
+class Fails(NobodyTells):
+    """A detector and heads that no picture suits."""
+
+    name = "fails"
+
+    def detect(self, picture: Picture, least_score: float = 0.05) -> tuple[Detection, ...]:
+        raise RuntimeError("no such shape")
+
+    def judge(self, picture: Picture, people: Sequence[Box]) -> list[Equipment]:
+        raise RuntimeError("no such shape")
+
+
+@pytest.mark.parametrize("part", ["detector", "heads"])
+def test_a_camera_whose_pictures_cannot_be_judged_is_blind_and_the_others_see(tmp_path: Path, part: str) -> None:
+    site = Site(tmp_path)
+    broken, film = Camera("south", "South", "unused", STOREY, guards=("cell-2",)), Film()
+    detector = Fails() if part == "detector" else site.detector
+    eyes = [Eye(broken, detector, Fails()), *site.watch._eyes]
+    streams = {"south": film, "north": site.film}
+    site.watch = Watch(eyes, streams, (ROOM,), default_policy(), site.robots, tmp_path, START)
+    site.stands(12.0, 1.0)
+    alarms = []
+    with site.watch:
+        for _ in range(20):
+            film.next = Frame(
+                cv2.add(site.view, site.rng.integers(0, 4, site.view.shape, dtype=np.uint8)), site.at, 1, 0.0
+            )
+            alarms += site.tick(0.2)
+        states = [(each.camera_id, each.state) for each in site.watch.health(site.at)]
+    assert states == [("south", CameraState.STALE), ("north", CameraState.LIVE)]
+    assert {alarm.camera_id for alarm in alarms if alarm.rule == "camera_blind"} == {"south"}
+    assert site.robots.said[-1] == (["cell-1"], ["cell-1"])
+
+
 def test_a_hazard_carries_a_clip_of_ten_seconds(site: Site, tmp_path: Path) -> None:
     site.tick(6.0)
     site.stands(12.0, 1.0)
@@ -211,6 +257,22 @@ def site_files(folder: Path, storey: str = STOREY, camera_id: str = "north") -> 
     lines = ['[[camera]]\ncamera_id = "north"\nname = "North"\naddress = "north.avi"\ncalibration = "north.json"\n']
     (folder / "cameras.toml").write_text("".join([*lines, f'storey = "{STOREY}"\n']))
     return folder / "cameras.toml"
+
+
+def test_a_camera_that_gives_no_picture_is_told_with_the_reason_and_the_others_are_watched(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cameras = site_files(tmp_path)
+    (tmp_path / "south.mp4").write_bytes(b"no film")
+    with cameras.open("a") as more:
+        more.write('[[camera]]\ncamera_id = "south"\nname = "South"\naddress = "south.mp4"\n')
+    assert run(["watch", str(cameras), "--data", str(tmp_path / "data"), "--seconds", "6"]) == 0
+    said = capfd.readouterr().err
+    assert "Camera south has sent nothing" in said
+    assert "It cannot be opened" in said
+    (log,) = (tmp_path / "data").glob("cameras-*.jsonl")
+    entries = [json.loads(line)["entry"] for line in log.read_text().splitlines()]
+    assert [each["state"] for each in entries if each["camera_id"] == "north"][-1] == "live"
 
 
 def test_watch_runs_a_sites_cameras_and_writes_down_their_states(tmp_path: Path) -> None:
@@ -271,6 +333,21 @@ def test_what_detect_wrote_can_be_put_right_and_learned_from() -> None:
 def test_answers_of_another_shape_are_refused(document: object) -> None:
     with pytest.raises(BadInput):
         read_answers(document)
+
+
+@pytest.mark.parametrize("answers", ["frames/answers.json", "answers.json"])
+def test_label_finds_the_pictures_where_detect_found_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "frames").mkdir()
+    cv2.imwrite(str(tmp_path / "frames/0.jpg"), boxes(1))
+    monkeypatch.chdir(tmp_path)
+    assert run(["detect", "frames/", "--json", answers, "--quiet"]) == 0
+    (entry,) = json.loads(Path(answers).read_text())
+    entry["people"] = [{"xyxy": [0, 0, 40, 90], "helmet": {"state": "yes"}, "vest": {"state": "no"}}]
+    Path(answers).write_text(json.dumps([entry]))
+    assert run(["label", answers, "--heads", "heads.npz"]) == 2
+    assert "1 answers on the helmet" in capsys.readouterr().err
 
 
 def test_label_needs_the_pictures_beside_the_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,7 @@ def test_a_covered_camera_is_a_hazard_in_the_app(server: Running, site: str, tmp
     (camera,) = server.client.get(f"/sites/{site}/cameras").json()["items"]
     assert camera["name"] == "North gate"
     assert camera["state"] != "live"
+    assert "north" in camera["reason"]["zh"]
 
 
 def test_what_was_closed_in_the_app_is_a_new_hazard_when_it_is_seen_again(

@@ -43,6 +43,8 @@ class CameraState(Wire):
     name: Name
     storey: Text = ""
     state: Literal["live", "stale", "frozen", "dark", "moved", "lost"]
+    reason: Words | None = None
+    """Why it is not live."""
     frame_age_s: Number | None = None
     calibration: Calibration | None = None
     at: AwareDatetime
