@@ -53,7 +53,7 @@ class Stopping:
     def release(self, stop_id: str, person: str) -> None:
         """A person ends it. Raises BadInput."""
         if stop_id not in self.stops:
-            raise BadInput(f"no stop {stop_id}", "a latched stop", "see `sitewright robots --stops`")
+            raise BadInput(f"no stop {stop_id}", "a latched stop", "take the name that `sitewright robots` printed")
         stop = release(self.stops[stop_id], person, utc())
         self._journal.write({"released": stop_id, "by": person, "at": utc().isoformat()})
         self._keep(stop)

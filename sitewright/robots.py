@@ -121,18 +121,25 @@ async def _run(
     from robots.orchestrator import Orchestrator, Unsent
     from robots.stop import Stop
     from robots.stop_channel import listen, make_keys
+    from robots.tasks import OVER, Task, TaskState
     from sitewright.site_news import SiteNews
 
     make_keys(data)
     async with contextlib.AsyncExitStack() as stack:
         robots = await stack.enter_async_context(_adapters(data, fleet, record))
         told: list[Callable[[str, Any], None]] = []
+        ended: dict[str, TaskState] = {}
+        endings = OVER | {TaskState.QUARANTINED}
 
         def report(what: str, value: Any) -> None:
-            if isinstance(value, Stop):
-                say(f"stop {value.stop_id}: {_said(value)}")
-            if isinstance(value, Unsent):
-                say(f"{value.robot_id}: {value.reason.en}")
+            match value:
+                case Stop():
+                    say(f"stop {value.stop_id}: {_said(value)}")
+                case Unsent():
+                    say(f"{value.robot_id}: {value.reason.en}")
+                case Task() if value.state in endings and ended.get(value.spec.task_id) is not value.state:
+                    ended[value.spec.task_id] = value.state
+                    say(f"task {value.spec.task_id} is {value.state}: {value.history[-1].reason.en}")
             for tell in told:
                 tell(what, value)
 
