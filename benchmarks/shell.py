@@ -39,13 +39,12 @@ def measure(shared: Path) -> dict[str, Any]:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             with slow_network(site.port) as port:
                 address = f"http://127.0.0.1:{port}"
-                cookies = [{"name": n, "value": v, "url": address} for n, v in site.client.cookies.items()]
                 colds: list[dict[str, float]] = []
                 warms: list[dict[str, float]] = []
                 bytes_: dict[str, int] = {}
                 for _ in range(TURNS):
                     context = browser.new_context(viewport=TABLET)  # type: ignore[arg-type]
-                    context.add_cookies(cookies)  # type: ignore[arg-type]
+                    context.add_cookies(site.cookies(address))
                     cold, bytes_ = seen(context.new_page(), address)
                     colds.append(cold)
                     kept(context)

@@ -134,6 +134,15 @@ def site(new_site: Callable[..., Site]) -> Site:
 
 
 @pytest.fixture
+def peopled(site: Site) -> Site:
+    """The site with one more person, who may be removed."""
+    person = {"name": "Anna", "email": "anna@example.org", "language": "en", "is_admin": False}
+    site.client.post("/api/v1/people", json=person)
+    site.client.put(f"{SITE}/people/anna@example.org", json={"roles": ["viewer"]}).raise_for_status()
+    return site
+
+
+@pytest.fixture
 def lonely(new_site: Callable[..., Site]) -> Iterator[Site]:
     """A server that may be stopped."""
     site = new_site()

@@ -90,6 +90,26 @@ def test_an_issue_from_the_plan_knows_its_place_and_is_assigned(open_app: Callab
     assert 3 < raised["place_m"][2] < 6
 
 
+def test_the_code_of_an_element_is_shown_with_its_name_and_leads_back_to_it(
+    open_app: Callable[..., Page], site: Site, tmp_path: Path
+) -> None:
+    slab = next(each for each in site.get("/elements?limit=1000")["items"] if each["name"] == "Ground slab 300")
+    page = open_app(site)
+    page.goto(f"/model?element={slab['global_id']}")
+    page.get_by_role("button", name="QR code").click()
+    shown = page.get_by_role("dialog", name="Ground slab")
+    code = shown.get_by_role("img", name="QR code of Ground slab 300")
+    expect(code).to_have_js_property("complete", True)
+    code.screenshot(path=tmp_path / "code.png")
+    picture = cv2.imread(str(tmp_path / "code.png"))
+    assert picture is not None
+    read, _, _ = cv2.QRCodeDetector().detectAndDecode(picture)
+    assert read == f"{site.address}/model?site=demo&element={slab['global_id']}"
+    with page.expect_download() as saved:
+        shown.get_by_role("link", name="Get it").click()
+    assert saved.value.suggested_filename == "Ground slab 300.svg"
+
+
 def test_a_zone_is_drawn_corner_by_corner(open_app: Callable[..., Page], site: Site) -> None:
     page = open_app(site)
     page.goto("/safety?tab=zones")

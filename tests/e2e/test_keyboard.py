@@ -41,6 +41,7 @@ class Keyboard:
 
     def reach(self, name: str) -> None:
         """Tab until what has the focus is called so: what cannot be reached, or seen on the way, fails."""
+        expect(self._page.get_by_text(name).or_(self._page.get_by_label(name))).not_to_have_count(0)
         for _ in range(FAR):
             self.press("Tab")
             focused = self._page.evaluate(FOCUSED)

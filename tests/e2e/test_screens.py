@@ -100,15 +100,6 @@ FAINT = """() => {
 WIDE = "document.documentElement.scrollWidth > innerWidth"
 
 
-@pytest.fixture
-def peopled(site: Site) -> Site:
-    """The site with one more person, who may be removed."""
-    person = {"name": "Anna", "email": "anna@example.org", "language": "en", "is_admin": False}
-    site.client.post("/api/v1/people", json=person)
-    site.client.put("/api/v1/sites/demo/people/anna@example.org", json={"roles": ["viewer"]}).raise_for_status()
-    return site
-
-
 @pytest.mark.parametrize(("language", "said"), [("en", EN), ("zh", ZH)], ids=["en", "zh"])
 def test_every_view_is_for_gloves_sun_and_everybody(
     open_app: Callable[..., Page], peopled: Site, photo: Path, language: str, said: dict[str, str]

@@ -19,6 +19,21 @@ def test_a_link_signs_in_once(open_app: Callable[..., Page], console: Watched, s
     assert "#" not in page.url
 
 
+def test_whoever_forgot_a_password_gets_a_new_link_from_the_administrator(
+    open_app: Callable[..., Page], console: Watched, peopled: Site
+) -> None:
+    console.expected += ["401"]
+    page = open_app(peopled)
+    page.goto("/settings")
+    page.get_by_role("tab", name="People").click()
+    page.get_by_role("button", name="New sign-in link for Anna").click()
+    link = page.get_by_role("listitem").filter(has_text="Anna").get_by_role("code").inner_text()
+    own = open_app(peopled, signed_in=False)
+    own.goto(link)
+    own.get_by_role("button", name="Sign in").click()
+    expect(own.get_by_role("navigation", name="Screens")).to_be_visible()
+
+
 @pytest.fixture(scope="module")
 def organisation() -> Iterator[Provider]:
     """A provider of accounts that runs; it knows the site's manager."""

@@ -1,10 +1,11 @@
 import { Button } from '@mantine/core'
 import { IconCamera } from '@tabler/icons-react'
-import { useRef } from 'react'
+import { useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { newId } from '../api/identifiers'
 import type { Outgoing } from '../offline/database'
 import { put } from '../offline/outbox'
+import { Trouble } from './Answer'
 import { MarkUp, type Stroke } from './MarkUp'
 import { small } from './photo'
 
@@ -30,20 +31,26 @@ export async function putPhotos(from: Pick<Outgoing, 'site' | 'person' | 'title'
 export function PhotoField({ pictures, onChange }: { pictures: Picture[]; onChange: (pictures: Picture[]) => void }) {
   const { t } = useTranslation()
   const input = useRef<HTMLInputElement>(null)
+  const [unreadable, setUnreadable] = useState(false)
   const add = async (file: File | undefined) => {
     if (!file) return
-    const blob = await small(file)
-    onChange([...pictures, { id: newId(), blob, url: URL.createObjectURL(blob), marks: [], taken_at: new Date().toISOString() }])
+    const blob = await small(file).catch(() => null)
+    setUnreadable(!blob)
+    if (blob) onChange([...pictures, { id: newId(), blob, url: URL.createObjectURL(blob), marks: [], taken_at: new Date().toISOString() }])
   }
   const mark = (id: string, marks: Stroke[]) =>
     onChange(pictures.map((picture) => (picture.id === id ? { ...picture, marks } : picture)))
   return (
     <div className="stack">
       <input ref={input} type="file" accept="image/*" capture="environment" hidden aria-label={t('photo.take')}
-        onChange={(event) => void add(event.target.files?.[0])} />
+        onChange={(event) => {
+          void add(event.target.files?.[0])
+          event.target.value = ''
+        }} />
       <Button variant="default" leftSection={<IconCamera aria-hidden />} onClick={() => input.current?.click()}>
         {t('photo.take')}
       </Button>
+      {unreadable && <Trouble words={t('photo.unreadable')} />}
       {pictures.map(({ id, url, marks }) => (
         <MarkUp key={id} src={url} marks={marks} onChange={(changed) => mark(id, changed)} />
       ))}

@@ -1,4 +1,4 @@
-import { IconMaximize, IconMinus, IconPlus } from '@tabler/icons-react'
+import { IconArrowDown, IconArrowLeft, IconArrowRight, IconArrowUp, IconMaximize, IconMinus, IconPlus } from '@tabler/icons-react'
 import { memo, useMemo, useRef, useState, type PointerEvent, type WheelEvent } from 'react'
 import { legend } from './looks'
 import { PIN_FILL, robotFill, ZONE_FILL } from './overlayLooks'
@@ -30,6 +30,14 @@ type Props = {
 type Box = { x: number; y: number; width: number; depth: number }
 
 const ZOOM = 0.7
+/** Of the window's size, by which a button moves it. */
+const STEP = 0.3
+const MOVES = [
+  { word: 'moveLeft', icon: IconArrowLeft, by: [-1, 0] },
+  { word: 'moveRight', icon: IconArrowRight, by: [1, 0] },
+  { word: 'moveUp', icon: IconArrowUp, by: [0, -1] },
+  { word: 'moveDown', icon: IconArrowDown, by: [0, 1] },
+] as const
 const TAP_PX = 6
 
 /** A storey as a drawing. Elements are picked by their paths; the plan works without WebGL. */
@@ -44,6 +52,7 @@ export function PlanView({ model, storey, selected, onSelect, pins, onPin, robot
   const metresPerPixel = () => box.width / (svg.current?.getScreenCTM()?.a ? svg.current.clientWidth : 1)
 
   const zoom = (factor: number) => setBox(zoomed(box, factor))
+  const step = ([x, y]: readonly [number, number]) => setBox({ ...box, x: box.x + x * STEP * box.width, y: box.y + y * STEP * box.depth })
   const down = (event: PointerEvent) => {
     drag.current = { x: event.clientX, y: event.clientY, box }
   }
@@ -128,6 +137,9 @@ export function PlanView({ model, storey, selected, onSelect, pins, onPin, robot
         <button type="button" aria-label={words.nearer} onClick={() => zoom(ZOOM)}><IconPlus aria-hidden /></button>
         <button type="button" aria-label={words.farther} onClick={() => zoom(1 / ZOOM)}><IconMinus aria-hidden /></button>
         <button type="button" aria-label={words.fit} onClick={() => setBox(whole)}><IconMaximize aria-hidden /></button>
+        {box.width < whole.width && MOVES.map(({ word, icon: Icon, by }) => (
+          <button key={word} type="button" aria-label={words[word]} onClick={() => step(by)}><Icon aria-hidden /></button>
+        ))}
       </div>
     </div>
   )

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { client, queries } from '../../api/client'
 import { wordsOf } from '../../api/problem'
 import { useSitePath } from '../../api/session'
+import { Trouble } from '../../parts/Answer'
 
 /** Issues from another tool, as BCF. */
 export function BcfImport() {
@@ -26,14 +27,18 @@ export function BcfImport() {
   return (
     <>
       <input ref={input} type="file" accept=".bcf,.bcfzip" hidden aria-label={t('issues.bcf_in')}
-        onChange={(event) => event.target.files?.[0] && bring.mutate(event.target.files[0])} />
+        onChange={(event) => {
+          const file = event.target.files?.[0]
+          event.target.value = ''
+          if (file) bring.mutate(file)
+        }} />
       <Button variant="default" loading={bring.isPending} leftSection={<IconUpload aria-hidden />} onClick={() => input.current?.click()}>
         {t('issues.bcf_in')}
       </Button>
       <span role="status">
-        {brought && t('issues.brought', { created: brought.created, updated: brought.updated })}
-        {bring.isError && wordsOf(bring.error)}
+        {brought && `✓ ${t('issues.brought', { created: brought.created, updated: brought.updated })}`}
       </span>
+      {bring.isError && <Trouble words={wordsOf(bring.error)} />}
     </>
   )
 }

@@ -1,6 +1,6 @@
 import { Button, CloseButton } from '@mantine/core'
-import { IconPlus, IconQrcode } from '@tabler/icons-react'
-import { useEffect, useRef } from 'react'
+import { IconDownload, IconPlus, IconQrcode } from '@tabler/icons-react'
+import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { api, type Schemas } from '../../api/client'
@@ -8,6 +8,7 @@ import { Problem } from '../../api/problem'
 import { useMay, useSitePath } from '../../api/session'
 import { day, percent, said } from '../../i18n'
 import { Answer } from '../../parts/Answer'
+import { Dialog } from '../../parts/Dialog'
 import { useFocusBack } from '../../parts/focus'
 import { StateMark } from '../../parts/Mark'
 import { Photo } from '../../parts/Photo'
@@ -42,7 +43,6 @@ export function ElementPanel(props: { guid: string; at: string | null; verdicts:
 
 function Story({ element, at }: { element: Detail; at: string | null }) {
   const { t } = useTranslation()
-  const path = useSitePath()
   const latest = element.history[0]
   const about = new URLSearchParams({ element: element.global_id, storey: element.storey, ...(at && { at }) })
   return (
@@ -57,15 +57,38 @@ function Story({ element, at }: { element: Detail; at: string | null }) {
             {t('issues.raise')}
           </Button>
         )}
-        <Button component="a" variant="default" leftSection={<IconQrcode aria-hidden />}
-          href={`/api/v1/sites/${path.site_id}/elements/${encodeURIComponent(element.global_id)}/qr`} download>
-          {t('element.qr')}
-        </Button>
+        <QrCode element={element} />
       </div>
       <Pictures mentions={element.mentions} />
       <History history={element.history} />
       <Mentions mentions={element.mentions} />
     </div>
+  )
+}
+
+/** What leads from the element itself to this panel. */
+function QrCode({ element: { global_id, name, storey } }: { element: Detail }) {
+  const { t } = useTranslation()
+  const { site_id } = useSitePath()
+  const [open, setOpen] = useState(false)
+  const picture = `/api/v1/sites/${site_id}/elements/${encodeURIComponent(global_id)}/qr`
+  return (
+    <>
+      <Button variant="default" leftSection={<IconQrcode aria-hidden />} onClick={() => setOpen(true)}>
+        {t('element.qr')}
+      </Button>
+      {open && (
+        <Dialog title={[name || global_id, storey].filter(Boolean).join(' · ')} close={() => setOpen(false)}>
+          <div className="stack">
+            <img className="qr" src={picture} alt={t('element.qr_shows', { name: name || global_id })} />
+            <p>{t('element.qr_hint')}</p>
+            <Button component="a" href={picture} download={`${name || global_id}.svg`} leftSection={<IconDownload aria-hidden />}>
+              {t('reports.get')}
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </>
   )
 }
 
