@@ -4,7 +4,7 @@ import errno
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -134,6 +134,17 @@ async def on_system(request: Request, error: Exception) -> JSONResponse:
     if error.errno not in FULL:
         raise error
     return full_disk().response()
+
+
+async def on_fault(request: Request, error: Exception) -> JSONResponse:
+    """Anything else: a fault of ours, which the log has."""
+    return Problem(500, "fault", "a fault in Sitewright; the server's log has it, and nothing was changed",
+                   "程序内部错误，详见服务器日志；未做任何更改").response()  # fmt: skip
+
+
+async def on_gone(request: Request, error: Exception) -> Response:
+    """A client that went away while it was sending; nobody hears the answer."""
+    return Response(status_code=400)
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from bim.errors import SitewrightError
 from web import problems
@@ -137,5 +138,7 @@ def _tell_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(OSError, problems.on_system)
+    app.add_exception_handler(ClientDisconnect, problems.on_gone)
+    app.add_exception_handler(Exception, problems.on_fault)
     for error in problems.DATABASE_ERRORS:
         app.add_exception_handler(error, problems.on_database)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from tests.web.conftest import Cluster
 from tests.web.people import API, HERE, OFFSET, Crowd
+from web.database import writing
 from web.server import create_app
 from web.settings import ServerSettings
 
@@ -103,3 +105,15 @@ def test_a_database_that_goes_away_is_said_and_nothing_acknowledged_is_lost(
         assert manager("POST", "issues", key, json={"title": "while away"}).status_code == 201
         titles = [each["title"] for each in manager("GET", "issues").json()["items"]]
         assert titles == ["while away", "before"]
+
+
+def test_a_fault_of_ours_is_told_as_every_other_problem_is(crowd: Crowd) -> None:
+    zone = {"name": "Edge", "kind": "edge", "polygon_m": [[0, 0], [1, 0], [0, 1]]}
+    assert crowd.as_("manager")("PUT", "zones/z", json=zone).status_code == 200
+    with writing(crowd.server.engine) as session:
+        session.execute(text("UPDATE zone SET body = '[]'"))  # what no route writes
+        session.commit()
+    client = TestClient(crowd.app, raise_server_exceptions=False)
+    answer = client.get(f"{API}/sites/{HERE}/zones", headers=crowd.as_("viewer").headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert set(answer.json()) >= {"type", "title", "status", "detail", "detail_zh"}
