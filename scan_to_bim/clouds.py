@@ -1,7 +1,8 @@
 """Scans: files of points become one survey. The only reader and writer of scans; everything is decoded in children.
 
 A file is known by its first bytes, read once, block by block, and reduced to range images on the way, so that memory
-does not grow with the number of its points.
+does not grow with the number of its points. Scans of one site share a frame, and are read one by one or side by side,
+on several machines too: `read_survey` is `frame_of`, `read_scan` of each, and `joined`.
 """
 
 import csv
@@ -25,9 +26,12 @@ from scan_to_bim.clouds_ply import open_ply
 from scan_to_bim.clouds_rosbag import open_rosbag
 from scan_to_bim.clouds_source import NO_STATION, Cloud, PointBlock
 from scan_to_bim.result import Input
-from scan_to_bim.survey import MAX_CELLS, REACH_M, Survey, build_survey, merge_surveys
+from scan_to_bim.survey import MAX_CELLS, REACH_M, Survey, build_survey, centre_of, first_of, merge_surveys
 
-__all__ = ["SCAN_LIMITS", "Scan", "ScanFacts", "inspect_scan", "read_survey", "write_las"]
+__all__ = [
+    "SCAN_LIMITS", "Frame", "OneScan", "Scan", "ScanFacts", "frame_of", "inspect_scan", "joined", "read_scan",
+    "read_survey", "write_las",
+]  # fmt: skip
 
 SCAN_LIMITS = Limits(memory_bytes=3 * GIB, cpu_s=3600.0, wall_s=7200.0)
 Origin = tuple[float, float, float]
@@ -51,20 +55,64 @@ def read_survey(
     `stations` names a CSV file with header station,x,y,z: scanner positions in the scan's frame and unit. `unit_m`:
     metres in the scan's unit, for what the files do not say. Raises BadScan.
     """
-    origins = _stations(stations, limits) if stations else {}
-    _load_kernels()
-    scans: list[_FileScan] = []
-    for path in paths:
-        centre_m = scans[0].survey.centre_m if scans else None
-        scans.append(_read_file(path, origins, unit_m, centre_m, MAX_CELLS // len(paths), limits))
-    if not scans:
+    if not paths:
         raise BadScan("no scan was given", "at least one", "name a scan file")
-    _check_stations_used(stations, scans)
-    _check_one_frame(paths, scans)
+    frame = frame_of(paths[0], len(paths), stations, unit_m, limits)
+    return joined(frame, [read_scan(path, frame, limits) for path in paths])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the scans of one site share.
+
+    origins: scanner positions by station, as the file `stations` has them, in the scans' unit. unit_m: metres in it,
+    for what the files do not say. centre_m: (3,) metres, where points are counted from; None leaves it to the only
+    scan. max_cells: cells that the range images of one scan may have.
+    """
+
+    origins: Origins
+    stations: str | None
+    unit_m: float | None
+    centre_m: FloatArray | None
+    max_cells: int
+
+
+@dataclass(frozen=True)
+class OneScan:
+    """One file of points, read."""
+
+    survey: Survey
+    input: Input
+    assumptions: tuple[str, ...]
+
+
+def frame_of(
+    first: Path, scans: int, stations: Path | None = None, unit_m: float | None = None, limits: Limits = SCAN_LIMITS
+) -> Frame:
+    """What the scans of one site share, by the first points of the first of them. Raises BadScan."""
+    origins = _stations(stations, limits) if stations else {}
+    centre_m = _centre(first, origins, unit_m, limits) if scans > 1 else None
+    return Frame(origins, stations.name if stations else None, unit_m, centre_m, MAX_CELLS // scans)
+
+
+def read_scan(path: Path, frame: Frame, limits: Limits = SCAN_LIMITS) -> OneScan:
+    """One of the scans of a site. Raises BadScan."""
+    _load_kernels()
+    with _naming(path):
+        found = isolated(_survey_of, path, frame, limits=limits, failure=BadScan, what=_what(path))
+    survey = Survey(**{name: found[name] for name in Survey.__dataclass_fields__})
+    return OneScan(survey, Input(str(path), _sha256(path), points=found["claimed"]), tuple(found["assumptions"]))
+
+
+def joined(frame: Frame, scans: Sequence[OneScan]) -> Scan:
+    """The scans of a site, in the order in which they were given, as one. Raises BadScan."""
+    names = [Path(scan.input.path).name for scan in scans]
+    _check_stations_used(frame, scans)
+    _check_one_frame(names, scans)
     return Scan(
         survey=merge_surveys([scan.survey for scan in scans]),
         inputs=tuple(scan.input for scan in scans),
-        assumptions=(*(a for scan in scans for a in scan.assumptions), *_shared_stations(paths, scans)),
+        assumptions=(*(a for scan in scans for a in scan.assumptions), *_shared_stations(names, scans)),
     )
 
 
@@ -106,24 +154,11 @@ def inspect_scan(path: Path, limits: Limits = SCAN_LIMITS) -> ScanFacts:
 # --- In the parent ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _FileScan:
-    """One file, read."""
-
-    survey: Survey
-    input: Input
-    assumptions: tuple[str, ...]
-
-
-def _read_file(
-    path: Path, origins: Origins, unit_m: float | None, centre_m: FloatArray | None, max_cells: int, limits: Limits
-) -> _FileScan:
+def _centre(path: Path, origins: Origins, unit_m: float | None, limits: Limits) -> FloatArray:
     with _naming(path):
-        found = isolated(
-            _survey_of, path, origins, unit_m, centre_m, max_cells, limits=limits, failure=BadScan, what=_what(path)
-        )
-    survey = Survey(**{name: found[name] for name in Survey.__dataclass_fields__})
-    return _FileScan(survey, Input(str(path), _sha256(path), points=found["claimed"]), tuple(found["assumptions"]))
+        found = isolated(_centre_of, path, origins, unit_m, limits=limits, failure=BadScan, what=_what(path))
+    centre_m: FloatArray = np.array(found["centre_m"])
+    return centre_m
 
 
 @contextmanager
@@ -160,10 +195,10 @@ def _load_kernels() -> None:
     unpack_lzf(np.zeros(2, dtype=np.uint8), np.zeros(1, dtype=np.uint8))
 
 
-def _check_stations_used(stations: Path | None, scans: Sequence[_FileScan]) -> None:
-    if stations and not any(len(scan.survey.origins_m) for scan in scans):
+def _check_stations_used(frame: Frame, scans: Sequence[OneScan]) -> None:
+    if frame.stations and not any(len(scan.survey.origins_m) for scan in scans):
         raise BadScan(
-            f"no point of the scans carries a station number of {stations.name}",
+            f"no point of the scans carries a station number of {frame.stations}",
             "a point_source_id that its column station lists, or one row for scans without station numbers",
             "correct the file, or leave it out",
         )
@@ -172,24 +207,24 @@ def _check_stations_used(stations: Path | None, scans: Sequence[_FileScan]) -> N
 MOST_APART_M = 1000.0
 
 
-def _check_one_frame(paths: Sequence[Path], scans: Sequence[_FileScan]) -> None:
+def _check_one_frame(names: Sequence[str], scans: Sequence[OneScan]) -> None:
     boxes = [(scan.survey.points.min(axis=0), scan.survey.points.max(axis=0)) for scan in scans]
-    for path, (low, high) in zip(paths[1:], boxes[1:], strict=True):
+    for name, (low, high) in zip(names[1:], boxes[1:], strict=True):
         gap_m = float(np.maximum(low - boxes[0][1], boxes[0][0] - high).max())
         if gap_m > MOST_APART_M:
             raise BadScan(
-                f"{path.name} lies {gap_m / 1000:.1f} km from {paths[0].name}",
+                f"{name} lies {gap_m / 1000:.1f} km from {names[0]}",
                 "scans of one site in one frame",
                 "export them in the same coordinates, or compare them one by one",
             )
 
 
-def _shared_stations(paths: Sequence[Path], scans: Sequence[_FileScan]) -> tuple[str, ...]:
+def _shared_stations(names: Sequence[str], scans: Sequence[OneScan]) -> tuple[str, ...]:
     places = [{tuple(origin) for origin in scan.survey.origins_m.tolist()} for scan in scans]
     return tuple(
-        f"{len(both)} scanner positions are named by both {paths[a].name} and {paths[b].name}; "
+        f"{len(both)} scanner positions are named by both {names[a]} and {names[b]}; "
         "the points of both were taken to be seen from them."
-        for b in range(len(paths))
+        for b in range(len(names))
         for a in range(b)
         if (both := places[a] & places[b])
     )
@@ -202,18 +237,28 @@ LARGEST_M = 100.0
 """A scan whose every extent is more than this many units, and which states no unit, is not taken to be in metres."""
 
 
-def _survey_of(
-    path: Path, origins: Origins, unit_m: float | None, centre_m: FloatArray | None, max_cells: int
-) -> Payload:
-    cloud = open_cloud(path)
-    scale = np.array((unit_m,) * 3 if unit_m else cloud.unit_m or (1.0, 1.0, 1.0))
-    origins_m = {key: _scaled_origin(o, scale) for key, o in (cloud.origins or _numbered(origins, cloud)).items()}
-    survey = build_survey(_scaled(cloud.blocks, scale), origins_m, cloud.points, centre_m, max_cells)
+def _survey_of(path: Path, frame: Frame) -> Payload:
+    cloud, blocks, origins_m = _in_metres(path, frame.origins, frame.unit_m)
+    survey = build_survey(blocks, origins_m, cloud.points, frame.centre_m, frame.max_cells)
+    unit_m = frame.unit_m
     extent = _extent(survey)
     if not unit_m and not cloud.unit_m and extent.min() > LARGEST_M:
         raise _unit_needed(path, extent)
     assumptions = [f"{path.name}: {a}." for a in _assumptions(cloud, survey, unit_m)]
     return vars(survey) | {"claimed": cloud.points, "assumptions": assumptions}
+
+
+def _centre_of(path: Path, origins: Origins, unit_m: float | None) -> Payload:
+    _, blocks, origins_m = _in_metres(path, origins, unit_m)
+    return {"centre_m": centre_of(first_of(blocks), origins_m).tolist()}
+
+
+def _in_metres(path: Path, origins: Origins, unit_m: float | None) -> tuple[Cloud, Iterator[PointBlock], Origins]:
+    """The cloud, its blocks in metres, and its scanners' positions in metres by the station that points carry."""
+    cloud = open_cloud(path)
+    scale = np.array((unit_m,) * 3 if unit_m else cloud.unit_m or (1.0, 1.0, 1.0))
+    origins_m = {key: _scaled_origin(o, scale) for key, o in (cloud.origins or _numbered(origins, cloud)).items()}
+    return cloud, _scaled(cloud.blocks, scale), origins_m
 
 
 def open_cloud(path: Path) -> Cloud:

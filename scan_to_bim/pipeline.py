@@ -17,7 +17,7 @@ from bim.model import Building
 from bim.quality.elements import Tolerances
 from bim.verdict import State
 from scan_to_bim.assumed_stations import with_assumed_stations
-from scan_to_bim.clouds import SCAN_LIMITS, read_survey
+from scan_to_bim.clouds import SCAN_LIMITS, Scan, read_survey
 from scan_to_bim.evidence import Findings, Tally, tally, weigh
 from scan_to_bim.ground import ground_plane
 from scan_to_bim.judge import Measured, growth_axis, judge
@@ -40,7 +40,7 @@ Progress = Callable[[str, float], None]
 
 def compare(
     building: Building,
-    scans: Sequence[Path],
+    scans: Sequence[Path] | Scan,
     stations: Path | None = None,
     pose: Pose = "auto",
     tolerances: Tolerances = TOLERANCES,
@@ -52,14 +52,14 @@ def compare(
 ) -> Report:
     """What stands of `building`, what is off, what is missing and what could not be seen, by its scans.
 
-    `stations` names a file of scanner origins, `pose` says where the scan belongs: found, the model's own frame, or a
-    T_site_scan (4, 4) that is right to about 10 cm and a degree. `unit_m`: metres in the scan's unit, where the file
-    does not say. `day`: when the scan was taken. `cache`: a folder for what depends on the model alone. Raises BadScan,
-    BadInput and CannotPlace.
+    `scans`: files, or what they hold where they were read before. `stations` names a file of scanner origins, `pose`
+    says where the scan belongs: found, the model's own frame, or a T_site_scan (4, 4) that is right to about 10 cm and
+    a degree. `unit_m`: metres in the scan's unit, where the file does not say. `day`: when the scan was taken. `cache`:
+    a folder for what depends on the model alone. Raises BadScan, BadInput and CannotPlace.
     """
     clock = _Clock(progress)
     with clock.step("reading the scan", 0.0):
-        scan = read_survey(scans, stations, unit_m, limits)
+        scan = scans if isinstance(scans, Scan) else read_survey(scans, stations, unit_m, limits)
     with clock.step("sampling the model", 0.35):
         surfaces = surfaces_of(building, cache)
     with clock.step("placing the scan", 0.45):

@@ -8,7 +8,7 @@ An image is a cube map (Greene 1986, "Environment mapping and other applications
 A cell keeps the first point that fell into it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -146,16 +146,29 @@ def build_survey(
     keys = np.array(sorted(origins_m), dtype=np.int64)
     origins = np.array([origins_m[int(key)] for key in keys], dtype=np.float64).reshape(-1, 3)
     iterator = iter(blocks)
-    first = next((block for block in iterator if len(block.xyz)), None)
-    if first is None:
-        raise BadScan("the scan holds no point", "at least one", "check the export")
+    first = first_of(iterator)
     if centre_m is None:
-        centre_m = np.round(origins.mean(axis=0) if len(origins) else np.median(first.xyz, axis=0))
+        centre_m = centre_of(first, origins_m)
     images = _Images(centre_m, keys, origins - centre_m, max(claimed, 1), first, max_cells)
     images.add(first)
     for block in iterator:
         images.add(block)
     return images.survey()
+
+
+def first_of(blocks: Iterator[Block]) -> Block:
+    """The first block that holds a point. Raises BadScan when there is none."""
+    first = next((block for block in blocks if len(block.xyz)), None)
+    if first is None:
+        raise BadScan("the scan holds no point", "at least one", "check the export")
+    return first
+
+
+def centre_of(first: Block, origins_m: Mapping[int, tuple[float, float, float]]) -> FloatArray:
+    """Where the points of a scan are counted from (3,), in whole metres: amid its scanners, or its first points."""
+    origins = [origins_m[key] for key in sorted(origins_m)]
+    centre_m: FloatArray = np.round(np.mean(origins, axis=0) if origins else np.median(first.xyz, axis=0))
+    return centre_m
 
 
 def merge_surveys(surveys: Sequence[Survey]) -> Survey:

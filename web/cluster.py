@@ -1,25 +1,68 @@
-"""Heavy work on a Dask cluster: a job's child sends it there by value, and waits for what comes of it.
+"""A comparison on a Dask cluster: a job's child sends it there by value, and waits for what comes of it.
+
+    frame ─▶ a scan ─┐
+         └─▶ a scan ─┼─▶ comparison     side by side, each in a process of its own, on whichever machine is free
+         └─▶ a scan ─┘
 
 The cluster's machines have Sitewright installed and reach the server's files; the database they never see. What they
-find is stored by the child as if it had found it itself, so a cluster that dies loses no more than a worker would.
+find is stored by the child as if it had found it itself, so a cluster that dies loses no more than a worker would. A
+machine that dies is replaced by another; a job that is cancelled ends its processes there.
 """
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from distributed import Client, Future, KilledWorker
+from distributed import Client, Future, KilledWorker, get_worker
 
+from web.apart import Died, apart
+from web.comparison import Compared, compared, compared_together
+from web.comparison_scans import Wanted, frame_wanted, scan_wanted
 from web.work import TryLater, Work
 
-P = ParamSpec("P")
-R = TypeVar("R")
 CONNECT_S, LOOK_S, AGAIN_S = 10, 1.0, 30.0
 
 
-def on_cluster(work: Work, scheduler: str, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """What `deed` returns, done by a machine of the cluster. Raises what it raises there, TryLater while the cluster is
-    away or has no machine, and LostLease.
-    """
+def compared_on_cluster(work: Work, scheduler: str, wanted: Wanted) -> Compared:
+    """What `compared` would find. Raises what it refuses, TryLater while the cluster is away, and LostLease."""
+    with _connected(scheduler) as client:
+        steps = _steps(client, work, wanted)
+        try:
+            for done, step in enumerate(steps):
+                _wait_for(work, scheduler, step, done / len(steps))
+            found: Compared = steps[-1].result()
+            return found
+        finally:
+            client.cancel(steps)
+
+
+def _steps(client: Client, work: Work, wanted: Wanted) -> "list[Future[Any]]":
+    """All that is to be done, in order; what the last one returns is what is wanted."""
+
+    def step(deed: Any, *args: Any) -> "Future[Any]":
+        return client.submit(_apart, deed, *args, pure=False)
+
+    if len(wanted.scans) == 1:
+        return [step(compared, wanted, work.cache, work.limits)]
+    frame = step(frame_wanted, wanted, work.limits)
+    scans = [step(scan_wanted, wanted, number, frame, work.limits) for number in range(len(wanted.scans))]
+    return [frame, *scans, step(compared_together, wanted, work.cache, work.limits, frame, *scans)]
+
+
+def _apart(deed: Any, *args: Any) -> Any:
+    """On a machine of the cluster."""
+    machine = get_worker()
+    key = machine.get_current_task()
+
+    def wanted() -> bool:
+        task = machine.state.tasks.get(key)
+        return task is not None and task.state == "executing"
+
+    return apart(wanted, deed, *args)
+
+
+@contextmanager
+def _connected(scheduler: str) -> "Iterator[Client]":
     try:
         client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
     except OSError as error:
@@ -27,23 +70,24 @@ def on_cluster(work: Work, scheduler: str, deed: Callable[P, R], *args: P.args, 
     with client:
         if not client.nthreads():
             raise _away(scheduler, "has no workers", "没有可用的计算节点")
-        future = client.submit(deed, *args, **kwargs, pure=False)
-        try:
-            return _result(work, future)
-        except KilledWorker as error:
-            raise _away(scheduler, "lost the machines that tried", "的计算节点多次中断") from error
-        finally:
-            future.cancel()
+        yield client
 
 
-def _result(work: Work, future: "Future[R]") -> R:
-    while True:
-        work.advance("on the cluster", 0.0)
+def _wait_for(work: Work, scheduler: str, step: "Future[Any]", share: float) -> None:
+    """Wait until a step was done. Raises why it was not."""
+    while not step.done():
+        work.advance("on the cluster", share)
         try:
-            return future.result(timeout=LOOK_S)
+            step.exception(timeout=LOOK_S)
         except TimeoutError:
-            if future.done():
-                raise
+            continue
+    if step.cancelled():
+        raise _away(scheduler, "went away", "连接中断")
+    match step.exception():
+        case KilledWorker() | Died() as error:
+            raise _away(scheduler, "lost the processes that tried", "的计算进程多次中断") from error
+        case Exception() as error:
+            raise error
 
 
 def _away(scheduler: str, what_en: str, what_zh: str) -> TryLater:

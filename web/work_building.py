@@ -1,37 +1,25 @@
 """Reading models and comparing: files in, elements and verdicts out."""
 
-import tempfile
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from bim.errors import BadInput, SitewrightError
 from bim.ifc import read_building
-from bim.isolation import Limits
 from bim.model import Element
-from bim.quality.elements import Tolerances
 from bim.verdict import Verdict
-from scan_to_bim.pipeline import Progress
-from scan_to_bim.pipeline import compare as compare_scans
-from scan_to_bim.report.contract import to_json
-from scan_to_bim.report.outputs import write_outputs
-from scan_to_bim.result import Report
+from web.comparison import Compared, compared
+from web.comparison_scans import Wanted
 from web.database import reading
 from web.files import Files
 from web.history import renew_current
 from web.jobs import LostLease, enqueue, finishing, words_of
 from web.tables import Comparison, ElementVerdict, Model, ModelElement, ModelVersion, Scan, Schedule
 from web.work import Work
-
-FILES = {"json": "comparison.json", "html": "comparison.html", "bcf": "comparison.bcfzip", "glb": "comparison.glb",
-         "ifc": "comparison.ifc"}  # fmt: skip
 
 
 def read_model(work: Work) -> None:
@@ -82,30 +70,6 @@ def _model(files: Files, version: ModelVersion, folder: Path) -> Path:
 # --- Comparing --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A comparison by value: every machine that reaches the files can do it. Files are (SHA-256, name)."""
-
-    files_url: str
-    models: tuple[tuple[str, str], ...]
-    scans: tuple[tuple[str, str], ...]
-    stations: tuple[str, ...]
-    """SHA-256 of the lists of stations; ids are those of the points."""
-    unit_m: float | None
-    pose: list[list[float]] | None
-    tolerance_m: float
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What came of it: the reports' SHA-256 by kind, the document of `compare --json`, and the verdicts."""
-
-    kept: dict[str, str]
-    document: dict[str, Any]
-    verdicts: tuple[Verdict, ...]
-
-
 def compare(work: Work) -> None:
     """Hold scans against models; verdicts, reports and what all comparisons say together commit as one."""
     key = (work.job.site_id, work.job.payload["comparison_id"])
@@ -116,9 +80,9 @@ def compare(work: Work) -> None:
         wanted = _wanted(session, work, comparison)
     scheduler = work.settings.dask_scheduler
     if scheduler:
-        from web.cluster import on_cluster
+        from web.cluster import compared_on_cluster
 
-        found = on_cluster(work, scheduler, compared, wanted, work.cache, work.limits)
+        found = compared_on_cluster(work, scheduler, wanted)
     else:
         found = compared(wanted, work.cache, work.limits, work.advance)
     with finishing(work.engine, work.job) as (session, job):
@@ -126,28 +90,6 @@ def compare(work: Work) -> None:
         if row:
             _store(session, row, found)
         job.result = {"comparison_id": key[1]}
-
-
-def compared(wanted: Wanted, cache: Path, limits: Limits, progress: Progress = lambda step, share: None) -> Compared:
-    """Do a comparison, here or on any machine that reaches the files. Raises SitewrightError."""
-    with tempfile.TemporaryDirectory(prefix="sitewright-compare-") as name:
-        files, folder = Files(wanted.files_url), Path(name)
-        models = [files.named(*each, folder / f"model-{n}") for n, each in enumerate(wanted.models)]
-        scans = [files.named(*each, folder / f"scan-{n}") for n, each in enumerate(wanted.scans)]
-        report = compare_scans(
-            read_building(models, cache, limits),
-            scans,
-            stations=_stations(files, wanted.stations, folder),
-            pose="auto" if wanted.pose is None else np.array(wanted.pose),
-            tolerances=Tolerances(wanted.tolerance_m),
-            day=wanted.at.date(),
-            unit_m=wanted.unit_m,
-            cache=cache,
-            limits=limits,
-            progress=progress,
-        )
-        named = _under_their_names(report, dict((*wanted.models, *wanted.scans)))
-        return Compared(_reports(files, named, wanted, folder), to_json(report), report.verdicts)
 
 
 def _wanted(session: Session, work: Work, comparison: Comparison) -> Wanted:
@@ -172,35 +114,11 @@ def _found(session: Session, table: type[Any], work: Work, ref: str) -> Any:
     return row
 
 
-def _stations(files: Files, shas: tuple[str, ...], folder: Path) -> Path | None:
-    """All station lists as one; ids are those of the points."""
-    lists = [files.read(sha).splitlines() for sha in shas]
-    if not lists:
-        return None
-    path = folder / "stations.csv"
-    path.write_bytes(b"\n".join([*lists[0], *(line for each in lists[1:] for line in each[1:])]) + b"\n")
-    return path
-
-
 def _unit(scans: list[Scan]) -> float | None:
     units = {scan.unit_m for scan in scans}
     if len(units) > 1:
         raise BadInput("scans in different units", "one unit in a comparison", "compare them one by one")
     return units.pop()
-
-
-def _under_their_names(report: Report, names: Mapping[str, str]) -> Report:
-    """The report with the files' own names: where a worker put them is nobody's business."""
-    return replace(report, inputs=tuple(replace(i, path=names.get(i.sha256, Path(i.path).name)) for i in report.inputs))
-
-
-def _reports(files: Files, report: Report, wanted: Wanted, folder: Path) -> dict[str, str]:
-    paths = {kind: folder / name for kind, name in FILES.items()}
-    if len(wanted.models) > 1:
-        del paths["ifc"]  # several models give several files; each can be had by `sitewright compare --ifc`
-    outputs: dict[str, Any] = dict(paths)
-    write_outputs(report, **outputs, date=wanted.at)
-    return {kind: files.keep(path) for kind, path in paths.items()}
 
 
 def _store(session: Session, row: Comparison, found: Compared) -> None:
