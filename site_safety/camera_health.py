@@ -6,13 +6,14 @@ Never silence that reads as safe: whatever is not live is told with its reason, 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from bim.verdict import Reason
+from site_safety.cameras import Trouble
 from site_safety.detector_models import Picture
 
 STALE_S, LOST_S = 1.0, 10.0
@@ -38,18 +39,6 @@ class CameraState(StrEnum):
     DARK = "dark"
     MOVED = "moved"
     LOST = "lost"
-
-
-class Trouble(IntEnum):
-    """What hinders a camera, as its own process and the loop found it."""
-
-    NONE = 0
-    UNOPENED = 1
-    REFUSED = 2
-    UNREADABLE = 3
-    ENDED = 4
-    BROKEN = 5
-    UNJUDGED = 6
 
 
 @dataclass(frozen=True, slots=True)

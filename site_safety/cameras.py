@@ -10,6 +10,7 @@ import stat
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -21,6 +22,18 @@ SCHEMES = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "onvif": 80}
 SITE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """Where cameras may be, unless the file says otherwise: networks that the internet does not reach."""
 LARGEST_BYTES = 1_000_000
+
+
+class Trouble(IntEnum):
+    """What hinders a camera, as its own process and the loop found it."""
+
+    NONE = 0
+    UNOPENED = 1
+    REFUSED = 2
+    UNREADABLE = 3
+    ENDED = 4
+    BROKEN = 5
+    UNJUDGED = 6
 
 
 @dataclass(frozen=True, slots=True)

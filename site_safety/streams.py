@@ -24,8 +24,7 @@ from types import TracebackType
 import numpy as np
 
 from bim.errors import BadInput
-from site_safety.camera_health import Trouble
-from site_safety.cameras import Source
+from site_safety.cameras import Source, Trouble
 from site_safety.tracks import Picture
 
 WIDEST_PX, LARGEST_BYTES = 1280, 1280 * 1280 * 3
@@ -255,6 +254,7 @@ def _read_for_ever(source: Source, fps: float, live: bool, memory: str, taken: S
                     taken.acquire()
             board.trouble = Trouble.ENDED if board.written > before else Trouble.UNREADABLE
         if not live:
+            board.close()
             return
         failed = 0 if board.written > before else failed + 1
         time.sleep(WAITS_S[min(failed, len(WAITS_S) - 1)])

@@ -21,8 +21,8 @@ from bim.verdict import Reason
 from site_safety.background import Background, Mask, blocked, learnt, ways_seen
 from site_safety.calibration import Calibration
 from site_safety.calibration_map import scaled
-from site_safety.camera_health import CameraHealth, CameraState, Trouble, Watched, glance, health, seen
-from site_safety.cameras import Camera
+from site_safety.camera_health import CameraHealth, CameraState, Watched, glance, health, seen
+from site_safety.cameras import Camera, Trouble
 from site_safety.clips import AFTER_S, SUFFIX, ClipBuffer, Kept, write_clip
 from site_safety.detector import Detection, Detector
 from site_safety.detector_models import Picture

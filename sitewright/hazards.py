@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bim.errors import BadInput
+from bim.verdict import Reason
 from scan_to_bim.report.words import Language
 from sitewright.margin import margin
 
@@ -21,6 +22,10 @@ hazards = typer.Typer(
     no_args_is_help=True, help="The register of hazards: list, act, and what sensors and scans report."
 )
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder that `sitewright watch` keeps.")]
+NOTHING = Reason(
+    "The answers teach nothing: no rule has enough of them, and enough false ones.",
+    "答案不足以调整任何规则：没有哪条规则的答案和误报足够多。",
+)
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -198,6 +203,8 @@ def teach(
             raise BadInput(f"--take-back {take_back}", learnt, "see sitewright hazards teach")
         journal.take_back(take_back, dt.datetime.now(dt.UTC), by)
         _, found = taught(policy, hazards, journal.taken_back)
+    if not found:
+        print(NOTHING.en if chosen == "en" else NOTHING.zh)
     for lesson in found:
         print(f"{lesson.rule}: {lesson.reason.en if chosen == 'en' else lesson.reason.zh}")
 
@@ -299,7 +306,7 @@ def _print(shown: "list[Hazard]", language: Language) -> None:
     said = words(language)
     table = Table(box=None)
     for name in ("id", said["level"], said["state"], said["hazards"], said["place"], said["due"]):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "id")
     for hazard in shown:
         text = hazard.text.en if language == "en" else hazard.text.zh
         place = " ".join(filter(None, (hazard.storey, hazard.zone_id, hazard.camera_id)))

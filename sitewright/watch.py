@@ -21,8 +21,8 @@ from sitewright.settings import TOKEN
 if TYPE_CHECKING:
     from robots.stop_channel import StopSender
     from site_safety.calibration import Calibration
-    from site_safety.camera_health import CameraHealth, CameraState, Trouble
-    from site_safety.cameras import Camera
+    from site_safety.camera_health import CameraHealth, CameraState
+    from site_safety.cameras import Camera, Trouble
     from site_safety.detector import Detector
     from site_safety.equipment import EquipmentJudge
     from site_safety.hazards import Evidence
@@ -58,6 +58,9 @@ def watch(
     server: Annotated[str | None, typer.Option(metavar="URL", help="Report to this server.")] = None,
     site_id: Annotated[str | None, typer.Option("--site", metavar="ID", help="The site on that server.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else when stopped.")] = None,
+    latencies: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write seconds from frame to stop, for `hazards margin`.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Watch cameras: people in metres, rules, hazards with clips, and stops of robots by their own path."""
@@ -69,6 +72,8 @@ def watch(
 
     if (server is None) != (site_id is None) or (server and not os.environ.get(TOKEN)):
         raise BadInput("a server without a site or a token", f"--server, --site and {TOKEN}", "give all three")
+    if latencies and not latencies.parent.is_dir():
+        raise BadInput(f"no folder {latencies.parent}", "a folder that exists", "make it or correct --latencies")
     site = read_cameras(cameras)
     if stop_key is None and any(each.guards for each in site.camera):
         print("sitewright: cameras guard robot zones, but no robot is stopped: give --stop-key", file=sys.stderr)
@@ -85,6 +90,8 @@ def watch(
         started = _now()
         watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started, heard, expects)
         open_now.enter_context(watcher)
+        if latencies:
+            open_now.callback(lambda: latencies.write_text(json.dumps(list(watcher.latencies_s)) + "\n"))
         told: Seen = {}
         tell = open_now.enter_context(_told_to(server, site_id, site.camera, watcher.register.evidence.file))
         while seconds is None or _now() - started < timedelta(seconds=seconds):

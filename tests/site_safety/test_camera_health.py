@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from site_safety.camera_health import CameraState, Trouble, Watched, glance, health, likeness, seen
+from site_safety.camera_health import CameraState, Watched, glance, health, likeness, seen
+from site_safety.cameras import Trouble
 from site_safety.detector_models import Picture
 
 START = datetime(2026, 4, 30, 8, 0, tzinfo=UTC)

@@ -18,9 +18,8 @@ import numpy as np
 import pytest
 
 from bim.errors import BadInput
-from site_safety.camera_health import Trouble
 from site_safety.camera_onvif import MEDIA, SCHEMA, stream_of
-from site_safety.cameras import SITE_NETWORKS, Camera, Source, checked_address, read_cameras, source_of
+from site_safety.cameras import SITE_NETWORKS, Camera, Source, Trouble, checked_address, read_cameras, source_of
 from site_safety.streams import _COUNTS, _HALF, Stream, _Board
 from site_safety.streams_sources import LARGEST_JPEG
 
@@ -213,12 +212,15 @@ def test_a_camera_that_goes_away_is_tried_again_and_harms_no_other(tmp_path: Pat
 
 
 @pytest.mark.parametrize("content", [b"", b"not a film", bytes(5000), b"\x00\x00\x00\x18ftypmp42" + bytes(90)])
-def test_a_file_that_is_no_film_gives_no_frame(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_film_gives_no_frame_and_its_decoder_says_nothing(
+    tmp_path: Path, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(content)
     with Stream(Source(str(path)), 5.0, live=False) as stream:
         assert list(stream.frames()) == []
         assert stream.trouble is Trouble.UNOPENED
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bim.errors import BadInput
-from site_safety.camera_health import CameraState, Trouble
-from site_safety.cameras import Camera
+from site_safety.camera_health import CameraState
+from site_safety.cameras import Camera, Trouble
 from site_safety.detector import Detection
 from site_safety.detector_models import Picture
 from site_safety.equipment import PIECES, Equipment, EquipmentJudge, shipped_heads
