@@ -95,8 +95,8 @@ def _rise(points: FloatArray, layer: PrintLayer) -> float | None:
 
 
 def _reason(off: bool, p95: float, rise: float | None, tolerance_m: float) -> Reason:
-    rise_en = "its height was not seen" if rise is None else f"its upper face {1000 * rise:+.0f} mm"
-    rise_zh = "未看到顶面" if rise is None else f"顶面 {1000 * rise:+.0f} mm"
+    rise_en = "its height was not seen" if rise is None else f"its upper face {1000 * rise:+z.0f} mm"
+    rise_zh = "未看到顶面" if rise is None else f"顶面 {1000 * rise:+z.0f} mm"
     limit, edge = f"{1000 * tolerance_m:.0f} mm", f"{1000 * p95:.0f} mm"
     verdict_en, verdict_zh = ("beyond", "超出") if off else ("within", "符合")
     return Reason(
