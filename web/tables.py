@@ -4,7 +4,8 @@
       │                       ├── Scan, Schedule, Upload
       ├── SignIn, Link        ├── Comparison ── ElementVerdict ──► Current (what all comparisons say together)
       └── ApiToken            ├── ProgressRecord
-                              ├── Document: Issue, Photo, Zone, Camera, Hazard, Robot, RobotTask, Stop, Diary, Report
+                              ├── Document: Issue, Photo, Zone, Camera, Calibration, Hazard, Robot, RobotTask, Stop,
+                              │   Diary, Report
                               └── Job, Webhook, Event, Audit
 
 Documents are JSON whose shape `schemas/` fixes; a row has what is searched by as columns of its own. A `version`
@@ -447,6 +448,12 @@ class Camera(DocumentRow, table=True):
 
     kind: ClassVar[str] = "camera"
     audited: ClassVar[bool] = False
+
+
+class Calibration(DocumentRow, table=True):
+    """Where a camera stands: its marks, and what was found from them. Its id is the camera's."""
+
+    kind: ClassVar[str] = "calibration"
 
 
 class Hazard(DocumentRow, table=True):

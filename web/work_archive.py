@@ -31,8 +31,8 @@ MANIFEST = f"{FORMAT}.json"
 TABLES: tuple[type[tables.Row], ...] = (
     tables.Membership, tables.Audit, tables.Model, tables.ModelVersion, tables.ModelElement, tables.Scan,
     tables.Comparison, tables.ElementVerdict, tables.Current, tables.Schedule, tables.ProgressRecord, tables.Issue,
-    tables.Photo, tables.Zone, tables.Camera, tables.Hazard, tables.Robot, tables.RobotTask, tables.Stop, tables.Diary,
-    tables.Report, tables.Mention, tables.Job,
+    tables.Photo, tables.Zone, tables.Camera, tables.Calibration, tables.Hazard, tables.Robot, tables.RobotTask,
+    tables.Stop, tables.Diary, tables.Report, tables.Mention, tables.Job,
 )  # fmt: skip
 """In the order in which they come in. Left out: what is on its way (uploads, events) and credentials."""
 BLOCK, MAX_ROWS = 1000, 50_000_000

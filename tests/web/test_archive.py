@@ -13,6 +13,8 @@ from sqlmodel import select
 from bim.errors import BadInput
 from bim.isolation import Limits
 from tests.web.people import API, HERE, Crowd
+from tests.web.test_camera_calibration import PLACES, marked
+from tests.web.test_camera_calibration import WAY as CALIBRATION
 from tests.web.test_uploads import picture
 from web import jobs
 from web.database import open_database, reading, upgrade, writing
@@ -35,6 +37,7 @@ def fill(crowd: Crowd) -> None:
     manager("POST", "issues/i1/comments", json={"text": "See the picture"})
     manager("POST", "zones", json={"name": "Edge", "kind": "edge", "polygon_m": [[0, 0], [1, 0], [0, 1]]})
     manager("POST", "hazards", json={"level": "danger", "text": {"en": "hole", "zh": "洞"}, "photo_ids": ["p1"]})
+    manager("PUT", CALIBRATION, json=marked(PLACES))
     manager("PUT", "diary/2026-04-30", json={"crews": [{"trade": "Masonry", "count": 4}]})
     manager("POST", "stop", json={"scope": "site", "reason": {"en": "fire", "zh": "火"}})
     upload = manager.upload(PLAN.encode(), "plan.csv")

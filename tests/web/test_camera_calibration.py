@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from site_safety.calibration import Calibration
+from site_safety.records import from_json
 from tests.web.people import Crowd
 
 EYE = np.array([1.0, -6.0, 6.0])
@@ -41,3 +43,36 @@ def test_too_few_marks_are_refused_with_what_to_do(one_crowd: Crowd) -> None:
 
 def test_only_who_plans_places_cameras(one_crowd: Crowd) -> None:
     assert one_crowd.as_("viewer")("POST", WAY, json=marked(PLACES)).status_code == 403
+    assert one_crowd.as_("viewer")("PUT", WAY, json=marked(PLACES)).status_code == 403
+
+
+def test_what_is_kept_is_read_again_with_its_marks_and_as_the_watch_reads_it(crowd: Crowd) -> None:
+    surveyor, seen = crowd.as_("surveyor"), marked(PLACES)
+    assert surveyor("GET", WAY).status_code == 404
+    tried = surveyor("POST", WAY, json=seen).json()
+    assert surveyor("GET", WAY).status_code == 404, "to try keeps nothing"
+    kept = surveyor("PUT", WAY, json=seen)
+    assert kept.status_code == 200, kept.text
+    read = crowd.program()("GET", WAY)
+    assert read.json() == kept.json()
+    assert {key: read.json()[key] for key in (*seen, *tried)} == seen | tried
+    assert from_json(Calibration, read.json()["calibration"]).camera_id == "gate"
+
+
+def test_who_marks_what_another_marked_anew_is_told_and_the_audit_has_both(crowd: Crowd) -> None:
+    surveyor = crowd.as_("surveyor")
+    first = surveyor("PUT", WAY, json=marked(PLACES)).headers["etag"]
+    assert surveyor("PUT", WAY, {"If-Match": first}, json=marked(PLACES[1:])).status_code == 200
+    stale = crowd.as_("manager")("PUT", WAY, {"If-Match": first}, json=marked(PLACES))
+    assert stale.status_code == 412
+    trail = crowd.as_("regulator")("GET", "audit").json()["items"]
+    assert [(each["verb"], each["ref"]) for each in trail if each["kind"] == "calibration"] == [
+        ("changed", "gate"), ("created", "gate"),
+    ]  # fmt: skip
+
+
+def test_marks_that_place_nothing_leave_what_was_kept(crowd: Crowd) -> None:
+    surveyor = crowd.as_("surveyor")
+    kept = surveyor("PUT", WAY, json=marked(PLACES)).json()
+    assert surveyor("PUT", WAY, json=marked(PLACES[:7])).status_code == 422
+    assert surveyor("GET", WAY).json() == kept

@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Body, Request, Response
+from fastapi import Body, Depends, Request, Response
 from pydantic import AwareDatetime
 from sqlmodel import col
 
@@ -12,7 +12,7 @@ from bim.verdict import Reason
 from site_safety.hazards import BY_PEOPLE, Deed, Event, Evidence, HazardState, Source, Subject, apply, possible
 from site_safety.hazards import Hazard as HazardRecord
 from site_safety.records import from_json, to_json
-from web.access import Access, Ingests, Plans, Raises, Reads
+from web.access import Access, Ingests, KnownBeforehand, Plans, Raises, Reads
 from web.downloads import file_response
 from web.identifiers import new_id
 from web.problems import Problem, conflict, not_found
@@ -26,13 +26,14 @@ from web.schemas.safety import (
     HazardIn,
     HazardOut,
     HazardReport,
+    KeptCalibration,
     ZoneIn,
     ZoneOut,
 )
 from web.schemas.wire import Page
 from web.security import Capability
 from web.store import add, check_version, etag, found, page, put, stored
-from web.tables import Camera, Hazard, Photo, Zone, now
+from web.tables import Calibration, Camera, Hazard, Photo, Zone, now
 from web.trail import tell
 
 router = site_routes("safety")
@@ -99,12 +100,8 @@ def report_cameras(access: Ingests, states: Annotated[list[CameraState], Body(ma
     return Response(status_code=204)
 
 
-@router.post("/cameras/{camera_id}/calibration")
-def calibrate_camera(access: Plans, camera_id: Ref, seen: CameraMarks) -> CameraCalibration:
-    """Where a camera stands, from 8 or more marks; nothing is kept: the answer is the file that the watch reads.
-
-    A layout that does not fix the camera is refused, and a mark that fits badly is named.
-    """
+def _placed(camera_id: Ref, seen: CameraMarks, _: KnownBeforehand) -> CameraCalibration:
+    """Where the camera of these marks stands. Raises BadInput for marks that do not fix it."""
     from site_safety.calibration import Mark, calibrate
     from site_safety.calibration_map import error_map
 
@@ -119,6 +116,43 @@ def calibrate_camera(access: Plans, camera_id: Ref, seen: CameraMarks) -> Camera
         residual_px=found.residual_px,
         marks_off_px=found.misses_px(),
     )  # fmt: skip
+
+
+PlacedByMarks = Annotated[CameraCalibration, Depends(_placed)]
+
+
+@router.post("/cameras/{camera_id}/calibration")
+def calibrate_camera(found: PlacedByMarks, access: Plans) -> CameraCalibration:
+    """Where a camera stands, from 8 or more marks; nothing is kept.
+
+    A layout that does not fix the camera is refused, and a mark that fits badly is named.
+    """
+    return found
+
+
+@router.get("/cameras/{camera_id}/calibration")
+def get_calibration(response: Response, access: Reads, camera_id: Ref) -> KeptCalibration:
+    """The calibration that is kept of a camera; as a file it is what the watch reads."""
+    row = found(access, Calibration, camera_id)
+    etag(access.session, response, row)
+    return _calibration(row)
+
+
+@router.put("/cameras/{camera_id}/calibration")
+def put_calibration(
+    request: Request, response: Response, placed: PlacedByMarks, access: Plans, camera_id: Ref, seen: CameraMarks
+) -> KeptCalibration:
+    """Keep where a camera stands, from 8 or more marks, new or over the old ones."""
+    row = access.session.get(Calibration, (access.site_id, camera_id))
+    if row:
+        check_version(request, row)
+    row = put(access, Calibration, camera_id, seen.model_dump(mode="json") | placed.model_dump(mode="json"), "")
+    etag(access.session, response, row)
+    return _calibration(row)
+
+
+def _calibration(row: Calibration) -> KeptCalibration:
+    return KeptCalibration.model_validate({**row.body, **stored(row), "camera_id": row.id})
 
 
 def _camera(row: Camera) -> CameraState:

@@ -88,6 +88,14 @@ class CameraCalibration(Out):
     """How far each mark lies from where the calibration puts it."""
 
 
+class KeptCalibration(Stored, CameraCalibration, CameraMarks):
+    """The calibration that is kept of a camera, with the marks that it comes from."""
+
+    model_config = ConfigDict(extra="ignore", from_attributes=True)
+
+    camera_id: str
+
+
 class EvidenceRef(Wire):
     """Something that shows a hazard: a stored file by its hash, or a reference such as `comparison/12#GUID`."""
 

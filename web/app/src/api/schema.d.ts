@@ -335,11 +335,19 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
+        /**
+         * Get Calibration
+         * @description The calibration that is kept of a camera; as a file it is what the watch reads.
+         */
+        get: operations["get_calibration"];
+        /**
+         * Put Calibration
+         * @description Keep where a camera stands, from 8 or more marks, new or over the old ones.
+         */
+        put: operations["put_calibration"];
         /**
          * Calibrate Camera
-         * @description Where a camera stands, from 8 or more marks; nothing is kept: the answer is the file that the watch reads.
+         * @description Where a camera stands, from 8 or more marks; nothing is kept.
          *
          *     A layout that does not fix the camera is refused, and a mark that fits badly is named.
          */
@@ -3007,6 +3015,56 @@ export interface components {
             task: string;
         };
         /**
+         * KeptCalibration
+         * @description The calibration that is kept of a camera, with the marks that it comes from.
+         */
+        KeptCalibration: {
+            /** T Site Camera */
+            T_site_camera: number[][];
+            /** Calibration */
+            calibration: {
+                [key: string]: unknown;
+            };
+            /** Camera Id */
+            camera_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by?: string | null;
+            /** Error Map */
+            error_map: {
+                [key: string]: components["schemas"]["GroundErrorOut"][];
+            };
+            /** Height Px */
+            height_px: number;
+            /** Homography */
+            homography: {
+                [key: string]: number[][];
+            };
+            /** Marks */
+            marks: components["schemas"]["CameraMark"][];
+            /** Marks Off Px */
+            marks_off_px: number[];
+            /** Residual Px */
+            residual_px: number;
+            /** Storeys */
+            storeys: {
+                [key: string]: number;
+            };
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Version */
+            version: number;
+            /** Width Px */
+            width_px: number;
+        };
+        /**
          * Level
          * @description How bad, ascending. `stop` asks robots to stop; a person who works beside them is in danger now.
          * @enum {string}
@@ -5475,6 +5533,106 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** Detail */
+                        detail: string;
+                        /** Detail Zh */
+                        detail_zh: string;
+                        /** Errors */
+                        errors?: {
+                            [key: string]: unknown;
+                        }[] | null;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /** Type */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    get_calibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+                /** @description The site. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptCalibration"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** Detail */
+                        detail: string;
+                        /** Detail Zh */
+                        detail_zh: string;
+                        /** Errors */
+                        errors?: {
+                            [key: string]: unknown;
+                        }[] | null;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /** Type */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    put_calibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+                /** @description The site. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraMarks"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptCalibration"];
+                };
             };
             /** @description What went wrong */
             default: {
