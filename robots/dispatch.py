@@ -195,6 +195,7 @@ class Dispatcher:
         people: Iterable[str] | None = None,
         plan: Mapping[str, str] | None = None,
         charge_before: Iterable[str] | None = None,
+        dropped: Iterable[str] | None = None,
     ) -> None:
         """What changed around the tasks: permits, elements verified, those of the model, zones with people, the plan.
 
@@ -209,6 +210,7 @@ class Dispatcher:
             elements=world.elements if elements is None else frozenset(elements),
             plan=world.plan if plan is None else dict(plan),
             charge_before=world.charge_before if charge_before is None else frozenset(charge_before),
+            dropped=world.dropped if dropped is None else frozenset(dropped),
         )
         if plan is not None:
             self._queue = dict.fromkeys([*(t for t in plan if t in self._queue), *self._queue])

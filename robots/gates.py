@@ -39,6 +39,8 @@ class World:
     """The robot that the planner chose for a task, in the order of their starts."""
     charge_before: frozenset[str] = frozenset()
     """Planned tasks before which their robot charges."""
+    dropped: frozenset[str] = frozenset()
+    """Tasks that the newest planning no longer proposes."""
 
 
 def task_gate(task: Task, world: World) -> Reason | None:
@@ -46,6 +48,8 @@ def task_gate(task: Task, world: World) -> Reason | None:
     spec = task.spec
     if world.elements is not None and (gone := [e for e in spec.element_ids if e not in world.elements]):
         return left_the_model(gone[0])
+    if spec.task_id in world.dropped:
+        return Reason("The newest planning no longer proposes it.", "最新的计划不再提出该任务。")
     for before in spec.after_tasks:
         if before not in world.tasks or world.tasks[before].state is not TaskState.DONE:
             return Reason(f"It waits for task {before}.", f"等待任务{before}完成。")

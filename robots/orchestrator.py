@@ -142,10 +142,16 @@ class Orchestrator:
         elements: Iterable[str] | None = None,
         plan: Mapping[str, str] | None = None,
         charge_before: Iterable[str] | None = None,
+        dropped: Iterable[str] | None = None,
     ) -> None:
         """What is new around the tasks, as `Dispatcher.know`; those whose element left the model wait for a person."""
         self.dispatcher.know(
-            permits=permits, verified=verified, elements=elements, plan=plan, charge_before=charge_before
+            permits=permits,
+            verified=verified,
+            elements=elements,
+            plan=plan,
+            charge_before=charge_before,
+            dropped=dropped,
         )
         for task_id in self.dispatcher.withdraw(utc()):
             await self._changed(task_id)

@@ -90,7 +90,10 @@ class SiteNews:
 
         found = read_tasks(path)
         plan, specs = found.plan, [(read_spec(line), line.get("state") == "approved") for line in found.lines]
-        await self.orchestrator.know(plan=plan, charge_before=found.charge_before)
+        named = {spec.task_id for spec, _ in specs}
+        asked = (t for t in self.orchestrator.dispatcher.tasks.values() if found.whole and t.history[0].reason == ASKED)
+        dropped = [task.spec.task_id for task in asked if task.spec.task_id not in named]
+        await self.orchestrator.know(plan=plan, charge_before=found.charge_before, dropped=dropped)
         place = {task_id: n for n, task_id in enumerate(plan)}
         for spec, by_rule in sorted(specs, key=lambda each: place.get(each[0].task_id, len(place))):
             try:
@@ -125,6 +128,8 @@ class TaskFile(NamedTuple):
     """Who does which, in the order of starts."""
     charge_before: frozenset[str]
     """Tasks before which their robot charges."""
+    whole: bool
+    """A planning, which says all that is proposed; a list says only what it names."""
 
 
 def read_tasks(path: Path) -> TaskFile:
@@ -140,6 +145,6 @@ def read_tasks(path: Path) -> TaskFile:
     try:
         robots = {str(visit["task_id"]): str(visit["robot_id"]) for visit in visits}
         charge_before = frozenset(str(visit["task_id"]) for visit in visits if visit.get("charge_s", 0) > 0)
-        return TaskFile(lines, robots, charge_before)
+        return TaskFile(lines, robots, charge_before, isinstance(plan, dict))
     except (AttributeError, KeyError, TypeError) as error:
         raise BadInput(f"a plan in {path} without {error}", "visits of tasks by robots", "plan again") from None

@@ -162,6 +162,23 @@ def test_a_file_that_breaks_is_told_and_what_was_known_holds(tmp_path: Path) -> 
     run_simulated(scenario())
 
 
+def test_what_a_newer_planning_no_longer_proposes_waits_and_goes_on_when_it_does_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        desk = Desk(tmp_path)
+        desk.permits_file.write_text("")
+        write_tasks(desk.tasks_file, line("a", permits=["drilling"]))
+        async with desk:
+            write_tasks(desk.tasks_file, line("b"))
+            await desk.until(lambda: "b" in desk.tasks and desk.tasks["b"].state is TaskState.DONE)
+            desk.permits_file.write_text("drilling")
+            await desk.until(lambda: desk.orchestrator.dispatcher.world.permits == {"drilling"})
+            assert "no longer proposes" in desk.why("a")
+            write_tasks(desk.tasks_file, line("a", permits=["drilling"]), line("b"))
+            await desk.until(lambda: desk.tasks["a"].state is TaskState.DONE)
+
+    run_simulated(scenario())
+
+
 def test_a_task_that_is_refused_is_told_and_keeps_no_other_out(tmp_path: Path) -> None:
     async def scenario() -> None:
         desk = Desk(tmp_path)
