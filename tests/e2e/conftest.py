@@ -18,13 +18,14 @@ from filelock import FileLock
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+expect.set_options(timeout=20_000)  # a machine that others work on too shows late what it shows
+
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("demo_server.py")
-expect.set_options(timeout=20_000)  # a machine that others work on too shows late what it shows
 CHROMIUM = "/usr/bin/chromium"
 NAME_WITHOUT_TLS = "site.test"
 """A name of this machine that browsers do not trust as they trust 127.0.0.1: what they keep for TLS is not there."""
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-gpu-compositing",
          f"--host-resolver-rules=MAP {NAME_WITHOUT_TLS} 127.0.0.1"]  # fmt: skip
 TABLET, PHONE = {"width": 1180, "height": 820}, {"width": 390, "height": 844}
 SITE = "/api/v1/sites/demo"
