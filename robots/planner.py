@@ -13,7 +13,7 @@ import numpy as np
 
 from bim.verdict import Reason
 from robots.planner_arrays import FULL, NEVER, Arrays, Ints, arrays_of, why_nobody
-from robots.planner_bound import lower_bound
+from robots.planner_bound import lower_bound, sharper_bound
 from robots.planner_exact import proven
 from robots.planner_problem import Bound, Plan, Problem, Visit, Waiting
 from robots.planner_reasons import why_left_out, why_then
@@ -30,6 +30,7 @@ from robots.planner_timing import (
     FINISH,
     FOR,
     LEAVE,
+    LEFT_OUT,
     START,
     Routes,
     schedule,
@@ -38,21 +39,27 @@ from robots.planner_timing import (
 BOUNDS = (Bound.TRAVEL, Bound.CHARGING, Bound.RELEASE, Bound.PREDECESSOR, Bound.ZONE, Bound.SHIFT)
 """In the order of the codes of `planner_timing`."""
 
+AIM = 1.05
+"""The finish that a search aims at, beside that of the bound."""
+
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to look. Rounds and proof are counted, so the same problem has the same plan; `limit_s` is a cap."""
+    """How hard to look. Rounds, ascents and proof are counted, so that a problem has one plan; seconds are caps."""
 
-    rounds: int = 1_600_000
-    limit_s: float = 8.5
+    rounds: int = 5_000_000
+    limit_s: float = 6.2
     warmth_s: float = 200.0
     """How much worse a plan may get on its way to a better one."""
+    ascents: int = 40
+    """Steps by which the bound gets sharper."""
+    ascent_s: float = 2.3
     proof_jobs: int = 12
     """Up to so many jobs the plan is proven."""
     proof_s: float = 5.0
 
 
-REPLANNING = Effort(rounds=20_000, limit_s=0.5, warmth_s=5.0, proof_jobs=0)
+REPLANNING = Effort(rounds=20_000, limit_s=0.5, warmth_s=5.0, ascents=0, proof_jobs=0)
 """After one change: what the plan before had stays unless moving it gains more than a change costs."""
 
 
@@ -69,8 +76,11 @@ def plan(problem: Problem, before: Plan | None = None, effort: Effort | None = N
     a = arrays_of(possible)
     least = lower_bound(a)
     start = _resumed(possible, a, before) if before else constructed(a)
-    routes = searched(a._replace(aim=int(1.06 * least.finish_s)), start, effort.rounds, effort.limit_s, effort.warmth_s)
+    routes = searched(a._replace(aim=int(AIM * least.finish_s)), start, effort.rounds, effort.limit_s, effort.warmth_s)
     bound, fixed = least.cost, a
+    cost = schedule(a, routes)[2]
+    if effort.ascents and not cost[LEFT_OUT]:
+        bound = max(bound, sharper_bound(a, least, int(cost[COST]), effort.ascents, effort.ascent_s))
     if possible.jobs and len(possible.jobs) <= effort.proof_jobs and (proof := proven(a, routes, effort.proof_s)):
         bound = max(bound, proof.bound)
         routes, fixed = min(

@@ -8,6 +8,9 @@ earliest. It holds for plans that leave nothing out.
 
 The programme's prices of each robot's time and charge bound a second time (Lagrange): with them a second of driving
 costs what it delays too, and the forest is that of priced ways. The better of the two is told.
+
+Where a plan is known and time allows, the prices bound a third time, by the routes that robots can take at all
+(`planner_routes`).
 """
 
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
 from robots.planner_arrays import FULL, NEVER, Arrays, Ints
+from robots.planner_routes import Prices, route_bound
 
 Floats = npt.NDArray[np.float64]
 STEPS = 300
@@ -27,23 +31,54 @@ STEPS = 300
 
 @dataclass(frozen=True)
 class LowerBound:
-    """Cost that no plan undercuts which leaves nothing out, and the finish that goes with it."""
+    """Cost that no plan undercuts which leaves nothing out, its finish, and what is driven at least."""
 
     cost: int
     finish_s: int
+    driving_s: int
 
 
 def lower_bound(a: Arrays) -> LowerBound:
     """The bound of a problem; jobs that nobody can do must not be in it."""
     if not a.work.shape[1]:
-        return LowerBound(0, 0)
+        return LowerBound(0, 0, 0)
+    late, chain = _late_and_chain(a)
+    shared, driving_s = _work_and_finish(a, chain), travel_bound(a)
+    apart = int(np.ceil(shared.cost - 1e-3)) + int(a.weights[0]) * driving_s
+    return LowerBound(max(apart, _priced(a, chain, shared.time, shared.charge)) + late, shared.finish_s, driving_s)
+
+
+def sharper_bound(a: Arrays, least: LowerBound, known: int, ascents: int, limit_s: float) -> int:
+    """The bound by the cheapest priced route of each robot. `known`: cost of a plan that leaves nothing out, which only
+    plans of some finish undercut."""
+    if not a.work.shape[1]:
+        return 0
+    late, chain = _late_and_chain(a)
+    start = _work_and_finish(a, chain, with_ways=True)
+    share = np.clip(start.charge / FULL * a.refill / np.maximum(start.time, 1e-9), 0.0, 1.0)
+    ceiling_s = _latest_finish(a, least, known - late)
+    prices = Prices(start.job, start.time, share)
+    return late + route_bound(a, prices, chain, ceiling_s, known - late, ascents, limit_s)
+
+
+def _latest_finish(a: Arrays, least: LowerBound, known: int) -> float:
+    """No plan that costs less than `known` ends later: tangents of the cost by the finish."""
+    finish_s = 1.1 * least.finish_s
+    for _ in range(2):
+        shared = _work_and_finish(a, int(finish_s))
+        slope = float(a.weights[1]) - float(shared.time.sum())
+        if slope < 1e-3:
+            return float(NEVER)
+        left = known - shared.cost - float(a.weights[0]) * least.driving_s
+        finish_s = int(finish_s) + 1.0 + max(0.0, left) / slope
+    return finish_s
+
+
+def _late_and_chain(a: Arrays) -> tuple[int, int]:
+    """Cost of the lateness that nobody can avoid, and when the longest chain of jobs ends at the earliest."""
     least = np.where(a.work >= 0, a.work, NEVER).min(axis=0)
     ends = _earliest_ends(a, least)
-    late = int((a.late * np.maximum(0, ends - a.due)).sum())
-    chain = int(ends.max())
-    cost, finish_s, prices = _work_and_finish(a, chain)
-    apart = cost + int(a.weights[0]) * travel_bound(a)
-    return LowerBound(max(apart, _priced(a, chain, *prices)) + late, finish_s)
+    return int((a.late * np.maximum(0, ends - a.due)).sum()), int(ends.max())
 
 
 def _earliest_ends(a: Arrays, least: Ints) -> Ints:
@@ -146,11 +181,22 @@ def _spanning(way, price):  # type: ignore[no-untyped-def]
 # --- Work and finish --------------------------------------------------------------------------------------------------
 
 
-def _work_and_finish(a: Arrays, chain: int) -> tuple[int, int, tuple[Floats, Floats]]:
+@dataclass(frozen=True)
+class _Shared:
+    """The least cost of work and of the finish where jobs may be shared, and the prices: (N,) of a job, (R,) of a
+    robot's second and of a whole charge of its battery."""
+
+    cost: float
+    finish_s: int
+    job: Floats
+    time: Floats
+    charge: Floats
+
+
+def _work_and_finish(a: Arrays, chain: int, with_ways: bool = False) -> _Shared:
     """The least cost of work and of a finish T by a fractional assignment: a robot works, drives at least the shortest
     way to each of its jobs, and charges what its battery lacks for that. T is at least `chain`, so that a robot that is
-    free later, and may do nothing, counts as free by then. And its prices, each (R,): of a robot's second
-    and of a whole charge of its battery."""
+    free later, and may do nothing, counts as free by then. `with_ways`: the shortest ways cost, too."""
     robots, jobs = a.work.shape
     r, j = np.nonzero(a.work >= 0)
     way = _shortest_ways(a)[r, j]
@@ -171,13 +217,14 @@ def _work_and_finish(a: Arrays, chain: int) -> tuple[int, int, tuple[Floats, Flo
     )
     most = np.concatenate([-np.minimum(a.free, chain), (a.charge - a.reserve) / FULL])
     whole = coo_array((np.ones(pairs), (j, each)), shape=(jobs, columns))
-    cost = np.concatenate([a.weights[0] * a.work[r, j], np.zeros(robots), [a.weights[1]]])
+    busy = a.work[r, j] + (way if with_ways else 0)
+    cost = np.concatenate([a.weights[0] * busy, np.zeros(robots), [a.weights[1]]])
     least = [(0, None)] * (columns - 1) + [(chain, None)]
     found = linprog(cost, A_ub=limits, b_ub=most, A_eq=whole, b_eq=np.ones(jobs), bounds=least, method="highs")
     if not found.success:
-        return 0, chain, (np.zeros(robots), np.zeros(robots))
+        return _Shared(0.0, chain, np.zeros(jobs), np.zeros(robots), np.zeros(robots))
     prices = -found.ineqlin.marginals
-    return int(np.ceil(found.fun - 1e-3)), int(found.x[-1]), (prices[:robots], prices[robots:])
+    return _Shared(float(found.fun), int(found.x[-1]), found.eqlin.marginals, prices[:robots], prices[robots:])
 
 
 def _priced(a: Arrays, chain: int, time: Floats, charge: Floats) -> int:

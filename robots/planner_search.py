@@ -1,9 +1,9 @@
 """Good routes for many jobs: construct, then improve by simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983).
 
 Moves are those of vehicle routing between jobs that lie near each other (granular neighbourhoods, Toth and Vigo 2003):
-a piece of a route goes elsewhere, two jobs change places, two routes swap their tails, a robot charges at another
-time. What the two changed routes would cost alone refuses most candidates; the others are timed whole, so that zones,
-predecessors, batteries and shifts count. The same seed gives the same plan.
+a piece of a route goes elsewhere or is reversed, two jobs change places, two routes swap their tails, a robot charges
+at another time. What the two changed routes would cost alone refuses most candidates; the others are timed whole, some
+at a time, so that zones, predecessors, batteries and shifts count. The same seed gives the same plan.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,10 @@ from robots.planner_timing import (
 NEAR = 12
 """Neighbours of a job that are tried."""
 LONGEST_PIECE = 3
-CHUNK = 2_000
+CHUNK = 4_000
 """Candidates between two looks at the clock."""
+TRUST = 12
+"""Changes at most that are estimated before all routes are timed again."""
 COOLED = 0.01
 """Last temperature beside the first."""
 
@@ -63,17 +65,13 @@ def searched(a: Arrays, start: Routes, rounds: int, limit_s: float, warmth_s: fl
 def _annealed(
     a: Arrays, start: Routes, near: Ints, seed: int, rounds: int, ends_at: float, limit_s: float, warmth_s: float
 ) -> Routes:
-    here, best, candidate = copied(start), copied(start), copied(start)
-    rows, costs, own = (
-        np.zeros((a.work.shape[1], 9), np.int64),
-        np.zeros((3, 7), np.int64),
-        np.zeros((3, len(a.free)), np.int64),
-    )
+    here, sure, best, candidate = copied(start), copied(start), copied(start), copied(start)
+    rows, costs, own = np.zeros((0, 9), np.int64), np.zeros((3, 7), np.int64), np.zeros((6, len(a.free)), np.int64)
     m, tried = memory(a), 0
     while tried < rounds and (left_s := ends_at - monotonic()) > 0.0:
         share = max(tried / rounds, 1.0 - left_s / limit_s)
         warmth = warmth_s * COOLED**share
-        _improve(a, here, best, candidate, m, rows, costs, own, near, seed * 1_000_003 + tried, CHUNK, warmth)
+        _improve(a, here, sure, best, candidate, m, rows, costs, own, near, seed * 1_000_003 + tried, CHUNK, warmth)
         tried += CHUNK
     return best
 
@@ -176,8 +174,12 @@ def _cheapest(a: Arrays, routes: Routes, j: int) -> Routes:
 
 
 @kernel
-def _improve(a, here, best, candidate, m, rows, costs, own, near, seed, rounds, warmth):  # type: ignore[no-untyped-def]
-    """Try so many candidates from `here`; `best` is replaced by whatever costs less."""
+def _improve(a, here, sure, best, candidate, m, rows, costs, own, near, seed, rounds, warmth):  # type: ignore[no-untyped-def]
+    """Try so many candidates from `here`; `best` is replaced by whatever costs less.
+
+    Estimates are taken on trust for a while; `sure` are the routes that were timed last, to which a search goes back
+    that was led astray, and then trusts for half as long.
+    """
     np.random.seed(seed % 2**31)
     robots, jobs = a.work.shape
     cost, trial, least = costs[0], costs[1], costs[2]
@@ -185,6 +187,8 @@ def _improve(a, here, best, candidate, m, rows, costs, own, near, seed, rounds, 
     timed(a, here, m, rows, cost)
     _remember(a, here, m, own)
     _write(here, candidate)
+    _write(here, sure)
+    trusted, most = 0, 1
     for _ in range(rounds):
         j = np.random.randint(jobs)
         i = near[j, np.random.randint(near.shape[1])]
@@ -192,28 +196,43 @@ def _improve(a, here, best, candidate, m, rows, costs, own, near, seed, rounds, 
         if s >= robots or a.work[s, j] < 0 or not _move(a, candidate, j, i):
             continue
         allowed = cost[GUIDE] - warmth * np.log(1.0 - np.random.random())
-        if (
-            cost[LATE] + cost[LEFT_OUT] == 0
-            and cost[GUIDE] + _estimate(a, candidate, m, own, cost[FINISH], r, s) > allowed
-        ):
-            _write_two(here, candidate, r, s)
-            continue
+        if cost[LATE] + cost[LEFT_OUT] == 0:
+            more, finish = _estimate(a, candidate, m, own, cost[FINISH], r, s)
+            if cost[GUIDE] + more > allowed:
+                _write_two(here, candidate, r, s)
+                continue
+            if trusted + 1 < most:
+                trusted += 1
+                cost[GUIDE] += more
+                cost[FINISH] = finish
+                for k in range(3):
+                    own[k, r], own[k, s] = own[3 + k, r], own[3 + k, s]
+                _write_two(candidate, here, r, s)
+                continue
         timed(a, candidate, m, rows, trial)
         if trial[GUIDE] > allowed:
             # Timing may have left out jobs of any route.
+            if trusted:
+                _write(sure, here)
+                timed(a, here, m, rows, cost)
+                _remember(a, here, m, own)
             _write(here, candidate)
+            trusted, most = 0, max(1, most // 2)
             continue
         _write(candidate, here)
+        _write(candidate, sure)
         _note(trial, cost)
         _remember(a, here, m, own)
+        trusted, most = 0, min(most + 1, TRUST)
         if cost[COST] < least[COST]:
             _note(cost, least)
             _write(here, best)
+    _write(sure, here)
 
 
 @kernel
 def _remember(a, routes, m, own):  # type: ignore[no-untyped-def]
-    """For each robot when it is done, and what its route costs and when it would be done alone."""
+    """For each robot what its route costs and when it would be done alone, and when it is done."""
     for r in range(len(m.now)):
         own[2, r] = m.now[r]
     for r in range(len(m.now)):
@@ -222,8 +241,8 @@ def _remember(a, routes, m, own):  # type: ignore[no-untyped-def]
 
 @kernel
 def _estimate(a, routes, m, own, finish, r, s):  # type: ignore[no-untyped-def]
-    """Roughly how much more two changed routes cost: waiting is taken to stay as it is, or to go where it could matter
-    for the finish."""
+    """Roughly how much more two changed routes cost, and the finish: waiting is taken to stay as it is, or to go where
+    it could matter for the finish. What `own` tells of the two, it tells of their changed routes in its rows from 3."""
     robots = len(a.work)
     more, last = 0, 0
     for k in range(robots):
@@ -236,7 +255,8 @@ def _estimate(a, routes, m, own, finish, r, s):  # type: ignore[no-untyped-def]
         expected = own[2, one] + end - own[1, one]
         more += cost - own[0, one] + EVEN * (max(0, expected - a.aim) - max(0, own[2, one] - a.aim))
         last = max(last, end)
-    return more + a.weights[1] * (last - finish)
+        own[3, one], own[4, one], own[5, one] = cost, end, expected
+    return more + a.weights[1] * (last - finish), last
 
 
 @kernel
@@ -288,7 +308,7 @@ def _move(a, routes, j, i):  # type: ignore[no-untyped-def]
     if kind == 4:
         return _dock(a, routes, j)
     if kind == 3:
-        return _swap_tails(a, routes, j, i)
+        return _swap_tails(a, routes, j, i) or _reverse(a, routes, j, i)
     if kind == 2:
         return _swap(a, routes, j, routes.next[i])
     return _relocate(a, routes, j, i, 1 + np.random.randint(LONGEST_PIECE) if kind else 1)
@@ -362,6 +382,27 @@ def _swap_tails(a, routes, j, i):  # type: ignore[no-untyped-def]
     before_j, tail = routes.previous[j], routes.next[i]
     _append_all(a, routes, j, i, s)
     _append_all(a, routes, tail, before_j, r)
+    return True
+
+
+@kernel
+def _reverse(a, routes, j, i):  # type: ignore[no-untyped-def]
+    """What lies between `i` and `j` on the route of one robot, `j` included, is done in reverse."""
+    robots, jobs = a.work.shape
+    r = routes.owner[j]
+    if r >= robots or r != (routes.owner[i] if i < jobs else i - jobs) or routes.previous[j] == i:
+        return False
+    first = j
+    while first != i and first < jobs:
+        first = routes.previous[first]
+    if first != i:
+        return False
+    node = routes.next[i]
+    while node != j:
+        behind = routes.next[node]
+        unlink(routes, node)
+        link_after(routes, node, j, r)
+        node = behind
     return True
 
 

@@ -13,7 +13,7 @@ from numba import njit
 
 from robots.planner_arrays import FULL, NEVER, Arrays, Ints
 
-kernel = njit(cache=True, nogil=True, _nrt=False)
+kernel = njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 """Compiled without reference counts, which would take ten times as long as the work: kernels allocate nothing."""
 
 TRAVEL, CHARGING, RELEASE, PREDECESSOR, ZONE, SHIFT = range(6)
@@ -155,8 +155,16 @@ class Memory(NamedTuple):
     now: Ints
     charge: Ints
     at: Ints
+    """(R,) each: time, charge and node of a robot."""
+    way: Ints
+    on_dock: Ints
+    arrive: Ints
+    left: Ints
+    """(R,) each: driving, seconds on the dock, arrival and charge of a robot on its way to its next job."""
     ready: Ints
-    """(R,) each: time, charge and node of a robot, and when it can start its next job."""
+    """(P,) when a robot can start its next job; P is R, raised to a power of two."""
+    soonest: Ints
+    """(2 P,) a tree of robots: behind 1, the root, each node is the sooner ready of its two children."""
     ended: Ints
     rest: Ints
     """(N,) each: end of a job, and the charge that its route needs from its start on."""
@@ -166,7 +174,8 @@ class Memory(NamedTuple):
 def memory(a: Arrays) -> Memory:
     """Memory for timings of this problem, by one thread at a time."""
     robots, jobs = a.work.shape
-    sizes = (robots, robots, robots, robots, jobs, jobs, a.zones)
+    leaves = 1 << max(robots - 1, 0).bit_length()
+    sizes = (robots,) * 7 + (leaves, 2 * leaves, jobs, jobs, a.zones)
     return Memory(*(np.zeros(size, np.int64) for size in sizes))
 
 
@@ -188,7 +197,7 @@ def begin(a, m):  # type: ignore[no-untyped-def]
 
 @kernel
 def timed(a, routes, m, rows, cost):  # type: ignore[no-untyped-def]
-    """Fill the schedule `rows` (N, 9) and the cost (7,) of the routes.
+    """Fill the schedule `rows` (N, 9), or (0, 9) where nobody asks for it, and the cost (7,) of the routes.
 
     A job that cannot be done where it stands in its route, because its shift ends or its predecessor is not done, is
     left out: it goes to nobody and its END is NEVER.
@@ -196,42 +205,34 @@ def timed(a, routes, m, rows, cost):  # type: ignore[no-untyped-def]
     robots, jobs = a.work.shape
     begin(a, m)
     _rests(a, routes, m)
-    cost[:] = 0
+    cost[:], m.ready[:] = 0, 2 * NEVER
     rows[:, START : END + 1] = NEVER
     for r in range(robots):
-        m.ready[r] = _ready(a, routes, m, r)
-    while robots > 0:
-        r = int(np.argmin(m.ready))
-        j = routes.next[m.at[r]] if m.ready[r] < 2 * NEVER else -1
-        if j < 0:
+        _go_on(a, routes, m, rows, cost, r)
+    _line_up(m)
+    while True:
+        r = m.soonest[1]
+        if m.ready[r] >= 2 * NEVER:
             break
+        j = routes.next[m.at[r]]
         if m.ready[r] >= NEVER:
             # Every robot waits for what never comes: this job is left out and its robot goes on.
             _skip(routes, j, jobs)
-            m.ready[r] = _ready(a, routes, m, r)
+            _go_on(a, routes, m, rows, cost, r)
+            _move_up(m, r)
             continue
-        way, on_dock, arrive, left = approach(a, routes, m, r, j)
-        start, bound, cause = earliest(a, m, r, j, arrive)
-        work = a.work[r, j]
-        end = start + work
-        rows[j, LEAVE], rows[j, DRIVE], rows[j, CHARGE], rows[j, ARRIVE] = m.now[r], way, on_dock, arrive
-        rows[j, START], rows[j, END], rows[j, FOR] = start, end, cause
-        rows[j, BOUND] = CHARGING if bound == TRAVEL and on_dock else bound
-        m.now[r], m.at[r], m.charge[r], m.ended[j] = end, j, left - a.labour[r] * work, end
-        rows[j, BATTERY] = m.charge[r]
-        cost[BUSY] += way + work
-        cost[FINISH] = max(cost[FINISH], end)
-        cost[LATE] += a.late[j] * max(0, end - a.due[j])
-        cost[CHANGED] += a.before[j] >= 0 and a.before[j] != r
+        _do(a, m, rows, cost, r, j)
         for k in range(a.zone_first[j], a.zone_first[j + 1]):
-            m.zone_free[a.zone[k]] = end
-        m.ready[r] = _ready(a, routes, m, r)
+            m.zone_free[a.zone[k]] = m.now[r]
+        _go_on(a, routes, m, rows, cost, r)
+        _move_up(m, r)
         for k in range(a.concerns_first[j], a.concerns_first[j + 1]):
             other = routes.owner[a.concerns[k]]
             if other < robots and routes.next[m.at[other]] == a.concerns[k]:
-                m.ready[other] = _ready(a, routes, m, other)
+                m.ready[other] = min(earliest(a, m, other, a.concerns[k], m.arrive[other])[0], NEVER)
+                _move_up(m, other)
     for j in range(jobs):
-        cost[LEFT_OUT] += rows[j, END] >= NEVER
+        cost[LEFT_OUT] += m.ended[j] >= NEVER
     busy, finish, change, left_out = a.weights
     cost[COST] = (
         busy * cost[BUSY] + finish * cost[FINISH] + cost[LATE] + change * cost[CHANGED] + left_out * cost[LEFT_OUT]
@@ -242,15 +243,65 @@ def timed(a, routes, m, rows, cost):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _ready(a, routes, m, r):  # type: ignore[no-untyped-def]
-    """When robot `r` can start its next job: NEVER or more while it cannot, twice NEVER when it has none."""
+def _go_on(a, routes, m, rows, cost, r):  # type: ignore[no-untyped-def]
+    """Robot `r` does what depends on no other robot and concerns none, whenever that is; then it is on its way to a
+    job that does. It is ready for that at NEVER while it cannot be, at twice NEVER when there is none."""
     jobs = a.work.shape[1]
-    j = routes.next[m.at[r]]
-    if j >= jobs:
-        return 2 * NEVER
-    _, _, arrive, _ = approach(a, routes, m, r, j)
-    start, _, _ = earliest(a, m, r, j, arrive)
-    return min(start, NEVER)
+    while True:
+        j = routes.next[m.at[r]]
+        if j >= jobs:
+            m.ready[r] = 2 * NEVER
+            return
+        m.way[r], m.on_dock[r], m.arrive[r], m.left[r] = approach(a, routes, m, r, j)
+        m.ready[r] = min(earliest(a, m, r, j, m.arrive[r])[0], NEVER)
+        if (
+            m.ready[r] >= NEVER
+            or a.after_first[j] < a.after_first[j + 1]
+            or a.concerns_first[j] < a.concerns_first[j + 1]
+        ):
+            return
+        _do(a, m, rows, cost, r, j)
+
+
+@kernel
+def _do(a, m, rows, cost, r, j):  # type: ignore[no-untyped-def]
+    """Robot `r` does job `j`, to which it is on its way."""
+    start, bound, cause = earliest(a, m, r, j, m.arrive[r])
+    end = start + a.work[r, j]
+    if len(rows):
+        rows[j, LEAVE], rows[j, DRIVE], rows[j, CHARGE], rows[j, ARRIVE] = m.now[r], m.way[r], m.on_dock[r], m.arrive[r]
+        rows[j, START], rows[j, END], rows[j, FOR] = start, end, cause
+        rows[j, BOUND] = CHARGING if bound == TRAVEL and m.on_dock[r] else bound
+        rows[j, BATTERY] = m.left[r] - a.labour[r] * a.work[r, j]
+    m.now[r], m.at[r], m.charge[r], m.ended[j] = end, j, m.left[r] - a.labour[r] * a.work[r, j], end
+    cost[BUSY] += m.way[r] + a.work[r, j]
+    cost[FINISH] = max(cost[FINISH], end)
+    cost[LATE] += a.late[j] * max(0, end - a.due[j])
+    cost[CHANGED] += a.before[j] >= 0 and a.before[j] != r
+
+
+@kernel
+def _line_up(m):  # type: ignore[no-untyped-def]
+    leaves = len(m.ready)
+    for r in range(leaves):
+        m.soonest[leaves + r] = r
+    for node in range(leaves - 1, 0, -1):
+        m.soonest[node] = _sooner(m, node)
+
+
+@kernel
+def _move_up(m, r):  # type: ignore[no-untyped-def]
+    """The tree again, after robot `r` is ready at another time."""
+    node = (len(m.ready) + r) >> 1
+    while node:
+        m.soonest[node] = _sooner(m, node)
+        node >>= 1
+
+
+@kernel
+def _sooner(m, node):  # type: ignore[no-untyped-def]
+    one, other = m.soonest[2 * node], m.soonest[2 * node + 1]
+    return one if m.ready[one] <= m.ready[other] else other
 
 
 @kernel

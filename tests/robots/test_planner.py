@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from bim.errors import BadInput
 from robots.planner import Effort, plan
 from robots.planner_arrays import arrays_of
-from robots.planner_bound import lower_bound
+from robots.planner_bound import lower_bound, sharper_bound
 from robots.planner_problem import Bound, Job, Machine, Problem, Weights
 from tests.robots.plan_checker import broken_rules
 
-QUICK = Effort(rounds=4_000, limit_s=60.0, proof_jobs=0)
-PROVEN = Effort(rounds=4_000, limit_s=60.0, proof_jobs=6, proof_s=20.0)
+QUICK = Effort(rounds=4_000, limit_s=60.0, ascents=3, ascent_s=60.0, proof_jobs=0)
+PROVEN = Effort(rounds=4_000, limit_s=60.0, ascents=0, proof_jobs=6, proof_s=20.0)
 PLACES = 9
 
 
@@ -111,6 +111,23 @@ def test_no_plan_undercuts_the_bound(problem: Problem) -> None:
     found = plan(problem, effort=PROVEN)
     if problem.jobs and not found.waiting:
         assert lower_bound(arrays_of(problem)).cost <= found.cost
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(problems(jobs=5, robots=2), st.sampled_from([1, 2_000, 1_000_000]))
+def test_no_plan_undercuts_the_bound_by_routes(problem: Problem, worse: int) -> None:
+    """Whatever plan is known: the better it is, the fewer finishes the bound has to allow for."""
+    found = plan(problem, effort=PROVEN)
+    if problem.jobs and not found.waiting:
+        a = arrays_of(problem)
+        assert sharper_bound(a, lower_bound(a), found.cost + worse, ascents=30, limit_s=60.0) <= found.cost
+
+
+def test_the_bound_by_routes_knows_of_ways_that_one_robot_has_to_drive() -> None:
+    """Each of four jobs in a row has a neighbour, yet the robot has to drive from the first to the last."""
+    problem = on_a_line(*(job(f"j{n}", n) for n in range(1, 5)))
+    a = arrays_of(problem)
+    assert sharper_bound(a, lower_bound(a), 2 * plan(problem).cost, ascents=100, limit_s=60.0) == plan(problem).cost
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
