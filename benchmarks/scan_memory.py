@@ -3,7 +3,7 @@
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ def measure(shared: Path) -> dict[str, Any]:
 def _read(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         scan, stations = Path(folder) / "scan.laz", Path(folder) / "stations.csv"
-        _write(scan, count)
+        write_points(
+            scan, (run for station in range(len(STATIONS)) for run in scanned(station, count // len(STATIONS)))
+        )
         rows = [f"{i},{x},{y},{z}" for i, (x, y, z) in enumerate(STATIONS.tolist(), 1)]
         stations.write_text("\n".join(["station,x,y,z", *rows]), encoding="utf-8")
         start = time.process_time()
@@ -51,24 +53,23 @@ def _children_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _write(path: Path, count: int) -> None:
-    """A hall of 220 x 40 x 8 m as ten stations see it, one after another, in the order of their rays."""
+def write_points(path: Path, runs: Iterable[tuple[FloatArray, IntArray]]) -> None:
+    """A scan as LAZ, from runs of points (N, 3) in metres and their stations (N,)."""
     header = laspy.LasHeader(version="1.4", point_format=6)
     header.scales = np.full(3, 0.001)
     with laspy.open(path, "w", header=header) as writer:
-        for xyz, station in _runs(count):
+        for xyz, station in runs:
             points = laspy.ScaleAwarePointRecord.zeros(len(xyz), header=header)
             points.X, points.Y, points.Z = np.rint(xyz * 1000).astype(np.int32).T
             points.point_source_id = station.astype(np.uint16)
             writer.write_points(points)
 
 
-def _runs(count: int) -> Iterator[tuple[FloatArray, IntArray]]:
-    per_station = count // len(STATIONS)
-    for number, origin in enumerate(STATIONS, 1):
-        for start in range(0, per_station, RUN):
-            at = np.arange(start, min(start + RUN, per_station))
-            yield _walls(at, per_station, origin), np.full(len(at), number, dtype=np.int32)
+def scanned(station: int, count: int) -> Iterator[tuple[FloatArray, IntArray]]:
+    """A hall of 220 x 40 x 8 m as a station sees it with so many points, in the order of its rays."""
+    for start in range(0, count, RUN):
+        at = np.arange(start, min(start + RUN, count))
+        yield _walls(at, count, STATIONS[station]), np.full(len(at), station + 1, dtype=np.int32)
 
 
 def _walls(at: "np.ndarray[Any, np.dtype[np.int64]]", count: int, origin: FloatArray) -> FloatArray:

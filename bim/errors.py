@@ -11,7 +11,7 @@
 Each message says what was found, what was expected and what to do, in that order.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class SitewrightError(Exception):
@@ -24,6 +24,10 @@ class SitewrightError(Exception):
         self.expected = expected
         self.action = action
         super().__init__("; ".join(part for part in (found, expected, action) if part))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes it stays what it is, with whatever else it carries."""
+        return type(self), (self.found, self.expected, self.action), self.__dict__
 
 
 class BadInput(SitewrightError):

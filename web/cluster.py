@@ -1,8 +1,8 @@
 """A comparison on a Dask cluster: a job's child sends it there by value, and waits for what comes of it.
 
-    frame ─▶ a scan ─┐
-         └─▶ a scan ─┼─▶ comparison     side by side, each in a process of its own, on whichever machine is free
-         └─▶ a scan ─┘
+    frame ─▶ scans ─┐
+         └─▶ scans ─┼─▶ comparison     side by side, each in a process of its own, on whichever machine is free
+         └─▶ scans ─┘
 
 The cluster's machines have Sitewright installed and reach the server's files; the database they never see. What they
 find is stored by the child as if it had found it itself, so a cluster that dies loses no more than a worker would. A
@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from distributed import Client, Future, KilledWorker, get_worker
 
 from web.apart import Died, apart
 from web.comparison import Compared, compared, compared_together
-from web.comparison_scans import Wanted, frame_wanted, scan_wanted
+from web.comparison_scans import Wanted, frame_wanted, scans_wanted
 from web.work import TryLater, Work
 
 CONNECT_S, LOOK_S, AGAIN_S = 10, 1.0, 30.0
@@ -42,10 +43,13 @@ def _steps(client: Client, work: Work, wanted: Wanted) -> "list[Future[Any]]":
     def step(deed: Any, *args: Any) -> "Future[Any]":
         return client.submit(_apart, deed, *args, pure=False)
 
-    if len(wanted.scans) == 1:
+    # As many parts as there are machines: a process costs seconds to start, as much as some million points to read.
+    parts = min(len(wanted.scans), sum(client.nthreads().values()))
+    if parts == 1:
         return [step(compared, wanted, work.cache, work.limits)]
     frame = step(frame_wanted, wanted, work.limits)
-    scans = [step(scan_wanted, wanted, number, frame, work.limits) for number in range(len(wanted.scans))]
+    numbers = np.array_split(range(len(wanted.scans)), parts)
+    scans = [step(scans_wanted, wanted, part.tolist(), frame, work.limits) for part in numbers]
     return [frame, *scans, step(compared_together, wanted, work.cache, work.limits, frame, *scans)]
 
 

@@ -1,7 +1,8 @@
 """A comparison: what is wanted in, what came of it out. No database is near: any machine that reaches the files can."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ def compared(
         return Compared(_reports(files, named, wanted, folder), to_json(report), report.verdicts)
 
 
-def compared_together(wanted: Wanted, cache: Path, limits: Limits, frame: Frame, *scans: OneScan) -> Compared:
-    """Do a comparison whose scans were read. Raises SitewrightError."""
-    return compared(wanted, cache, limits, scan=joined(frame, scans))
+def compared_together(wanted: Wanted, cache: Path, limits: Limits, frame: Frame, *parts: Sequence[OneScan]) -> Compared:
+    """Do a comparison whose scans were read, in parts that follow one another. Raises SitewrightError."""
+    return compared(wanted, cache, limits, scan=joined(frame, [*chain(*parts)]))
 
 
 def _under_their_names(report: Report, names: Mapping[str, str]) -> Report:

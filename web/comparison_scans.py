@@ -1,10 +1,10 @@
 """A comparison by value, and its scans, which any machines that reach the files may read side by side.
 
-Light to import: each scan is read by a process of its own.
+Light to import: processes of their own read them.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,10 +37,10 @@ def frame_wanted(wanted: Wanted, limits: Limits) -> Frame:
         return frame_of(first, len(wanted.scans), stations, wanted.unit_m, limits)
 
 
-def scan_wanted(wanted: Wanted, number: int, frame: Frame, limits: Limits) -> OneScan:
-    """One of the scans of a comparison. Raises BadScan."""
+def scans_wanted(wanted: Wanted, numbers: Sequence[int], frame: Frame, limits: Limits) -> list[OneScan]:
+    """Some of the scans of a comparison. Raises BadScan."""
     with files_at_hand(wanted) as (files, folder):
-        return read_scan(files.named(*wanted.scans[number], folder), frame, limits)
+        return [read_scan(files.named(*wanted.scans[n], folder / f"scan-{n}"), frame, limits) for n in numbers]
 
 
 @contextmanager

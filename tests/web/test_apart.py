@@ -6,14 +6,18 @@ import socket
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from bim.errors import BadScan
+from scan_to_bim.register import NoConfidentPlace
+from scan_to_bim.result import Candidate
 from web.apart import Died, Unwanted, apart
+
+CANDIDATE = Candidate(np.eye(4), 0.5, "too small")
 
 
 def refuse() -> None:
-    raise BadScan("nothing", "something", "do something")
+    raise NoConfidentPlace("nothing", "something", "do something", (CANDIDATE,))
 
 
 def die() -> None:
@@ -30,9 +34,9 @@ def test_it_returns_what_the_function_returns() -> None:
 
 
 def test_a_refusal_arrives_as_it_was_raised() -> None:
-    with pytest.raises(BadScan, match="nothing") as refused:
+    with pytest.raises(NoConfidentPlace, match="nothing; something; do something") as refused:
         apart(lambda: True, refuse)
-    assert refused.value.action == "do something"
+    assert (refused.value.action, len(refused.value.candidates)) == ("do something", 1)
 
 
 def test_a_process_that_dies_or_has_a_fault_is_told_of() -> None:
