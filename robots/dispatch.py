@@ -14,7 +14,15 @@ from dataclasses import replace
 from bim.errors import BadInput
 from bim.verdict import Reason
 from robots import dispatch_reasons as why
-from robots.errands import DISPATCH, Need, cannot_go, errand, must_go_charging, must_make_way
+from robots.errands import (
+    DISPATCH,
+    Need,
+    cannot_go,
+    errand,
+    must_charge_for_more,
+    must_go_charging,
+    must_make_way,
+)
 from robots.gates import World, ability, robot_gate, task_gate
 from robots.journal import Journal, Record
 from robots.robot import Mode, Order, Outcome, Profile, Result, RobotState
@@ -126,7 +134,8 @@ class Dispatcher:
                 orders.append((robot_id, self._give(task.spec.task_id, robot_id, at)))
             if not free:
                 break
-        needs = must_make_way(self._queued(), free, self.fleet, self.world) | charging
+        around = (free, self.fleet, self.world)
+        needs = must_make_way(self._queued(), *around) | must_charge_for_more(self._queued(), *around) | charging
         return orders + list(self._send_home({r: needs.get(r) for r in free}, free, at))
 
     def why(self, task: Task, sightings: Mapping[str, Sighting], now_s: float) -> Reason | None:

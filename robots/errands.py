@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bim.verdict import Reason
-from robots.gates import World, must_charge, task_gate, unready
+from robots.gates import CHARGED, World, must_charge, task_gate, unfit, unready
 from robots.robot import Profile, RobotState
 from robots.tasks import Kind, Task, TaskSpec
 
@@ -32,7 +32,7 @@ class Need:
 def must_go_charging(
     queue: Iterable[Task], free: Mapping[str, RobotState], fleet: Mapping[str, Profile], world: World
 ) -> dict[str, Need]:
-    """Of robots without work, those with a low battery, and those that charge before what they would begin next."""
+    """Of robots without work, those with a low battery, and those that charge before what the plan has them do next."""
     first: dict[str, Task] = {}
     for task in queue if world.charge_before else ():
         robot_id = world.plan.get(task.spec.task_id, "")
@@ -43,6 +43,22 @@ def must_go_charging(
         for robot_id, state in free.items()
         if must_charge(fleet[robot_id], state, world, first.get(robot_id))
     }
+
+
+def must_charge_for_more(
+    queue: Iterable[Task], free: Mapping[str, RobotState], fleet: Mapping[str, Profile], world: World
+) -> dict[str, Need]:
+    """Of robots that found nothing to begin, those whose battery alone keeps them from it."""
+    low = {robot_id: state for robot_id, state in free.items() if state.battery < CHARGED}
+    needs: dict[str, Need] = {}
+    for task in queue if low else ():
+        for robot_id, state in () if task_gate(task, world) else low.items():
+            robot = fleet[robot_id]
+            if must_charge(robot, state, world, task) and not unfit(task, robot, state, world):
+                name, level = task.spec.task_id, f"{state.battery:.0%}"
+                said = Reason(f"Its battery at {level} is too low for {name}.", f"电池电量{level}不足以完成{name}。")
+                needs.setdefault(robot_id, Need(Kind.CHARGE, said))
+    return needs
 
 
 def must_make_way(

@@ -15,6 +15,8 @@ from robots.zones import Allocation, Zone
 
 LEAST_BATTERY = 0.15
 """Below it a robot is sent to charge, and gets nothing else."""
+RESERVE = 0.1
+"""What must be left of it after a task, the way there not counted."""
 CHARGED = 0.95
 """A battery that counts as full."""
 FIXED = frozenset({"octoprint"})
@@ -92,6 +94,15 @@ def robot_gate(task: Task, robot: Profile, state: RobotState, world: World) -> R
 
 def unready(task: Task, robot: Profile, state: RobotState, world: World) -> Reason | None:
     """Why it could not begin it now though all zones were free."""
+    if reason := unfit(task, robot, state, world):
+        return reason
+    if task.spec.kind not in ERRANDS and must_charge(robot, state, world, task):
+        return Reason(f"{robot.name} must charge first.", f"{robot.name}需要先充电。")
+    return None
+
+
+def unfit(task: Task, robot: Profile, state: RobotState, world: World) -> Reason | None:
+    """Why it could not begin it now though all zones were free and its battery full."""
     if reason := ability(task, robot):
         return reason
     chosen = world.plan.get(task.spec.task_id)
@@ -100,16 +111,17 @@ def unready(task: Task, robot: Profile, state: RobotState, world: World) -> Reas
     full = state.mode is Mode.CHARGING and state.battery >= CHARGED
     if (state.mode in STANDING and not full) or _has_other_work(state, world):
         return Reason(f"{robot.name} is {state.mode}.", f"{robot.name}当前状态为{state.mode}。")
-    if task.spec.kind not in ERRANDS and must_charge(robot, state, world, task):
-        return Reason(f"{robot.name} must charge first.", f"{robot.name}需要先充电。")
     return None
 
 
 def must_charge(robot: Profile, state: RobotState, world: World, task: Task | None = None) -> bool:
-    """Whether the robot charges before it works, or before this task of its."""
-    planned = task is not None and world.plan.get(task.spec.task_id) == robot.robot_id
-    full = planned and task is not None and task.spec.task_id in world.charge_before
-    return state.battery < (CHARGED if full else LEAST_BATTERY)
+    """Whether the robot charges before it works; with a task, before this one: by the plan, or because it is long."""
+    level = LEAST_BATTERY
+    if task is not None:
+        spec = task.spec
+        planned = spec.task_id in world.charge_before and world.plan.get(spec.task_id) == robot.robot_id
+        level = max(level, CHARGED if planned else min(CHARGED, RESERVE + spec.duration_s / robot.battery_s))
+    return state.battery < level
 
 
 def decides(before: RobotState, now: RobotState) -> bool:

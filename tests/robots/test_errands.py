@@ -48,7 +48,7 @@ def test_a_robot_with_a_low_battery_is_sent_to_its_charger_and_works_on_when_it_
             assert s.robots["r1"].state.position_m == (10.0, 0.0, 0.0)
             await s.over(*names)
             assert {each.state for each in errands(s)} == {TaskState.DONE}
-            assert "battery is at" in errands(s)[0].history[0].reason.en
+            assert "Its battery" in errands(s)[0].history[0].reason.en
             assert set(s.did.values()) == {1}
             assert s.robots["r1"].state.battery > 0.0
 
@@ -66,6 +66,24 @@ def test_a_robot_charges_before_the_task_that_the_plan_says_and_not_before_other
             assert "plan has it charge before b" in charge.history[0].reason.en
             begun = sorted(s.tasks.values(), key=lambda each: each.token)
             assert [each.spec.task_id for each in begun] == ["a", charge.spec.task_id, "b", "c"]
+
+    run_simulated(scenario())
+
+
+def test_a_robot_whose_battery_does_not_last_for_a_long_task_does_short_ones_and_then_charges_for_it(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with Sited(tmp_path, replace(profile("r1"), battery_s=100.0, charge_s=100.0)) as s:
+            await s.orchestrator.submit(task("first", seconds=50.0), WHY, "Li")
+            await s.until(lambda: s.tasks["first"].state is TaskState.RUNNING)
+            for name, seconds in (("long", 70.0), ("short", 2.0)):
+                await s.orchestrator.submit(task(name, seconds=seconds), WHY, "Li")
+            await s.over("first", "short", "long")
+            (charge,) = errands(s)
+            assert "too low for long" in charge.history[0].reason.en
+            begun = sorted(s.tasks.values(), key=lambda each: each.token)
+            assert [each.spec.task_id for each in begun] == ["first", "short", charge.spec.task_id, "long"]
 
     run_simulated(scenario())
 
@@ -128,6 +146,7 @@ def test_an_errand_goes_on_after_a_restart_and_is_done_once(tmp_path: Path) -> N
     run_simulated(second())
     proposed = [record for record in Journal(tmp_path / "journal").records if "propose" in record]
     assert [record["propose"]["kind"] for record in proposed] == [Kind.LAYOUT, Kind.CHARGE]
+    assert "Its battery is at" in proposed[1]["en"]
 
 
 def test_an_idle_robot_in_the_way_is_sent_home_and_the_task_that_waited_begins(tmp_path: Path) -> None:
