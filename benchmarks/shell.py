@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,11 +134,12 @@ class Relay:
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(ROUND_TRIP_S)
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        await asyncio.gather(
-            self._pass_on(reader, there_writer, "up"),
-            self._pass_on(there_reader, writer, "down"),
-            return_exceptions=True,
-        )
+        with suppress(asyncio.CancelledError):  # Python 3.11 would report the end as a fault of the connection
+            await asyncio.gather(
+                self._pass_on(reader, there_writer, "up"),
+                self._pass_on(there_reader, writer, "down"),
+                return_exceptions=True,
+            )
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
         waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()

@@ -199,6 +199,9 @@ def test_a_camera_is_placed_by_marks_in_its_picture_and_in_the_model(
     found = page.get_by_role("region", name="Found")
     expect(found).to_contain_text("x 1.00 · y -6.00 · z 6.00 m")
     expect(found).to_contain_text("Error on the ground, up to 10 m away")
+    found.get_by_role("button", name="Keep it at the server").click()
+    expect(found.get_by_role("status")).to_contain_text("The server keeps it")
+    assert len(site.get("/cameras/gate/calibration")["marks"]) == len(gate_camera.PLACES)
     with page.expect_download() as saved:
         found.get_by_role("link", name="Save the calibration").click()
     saved.value.save_as(tmp_path / "gate.json")

@@ -81,3 +81,13 @@ def test_whoever_is_not_let_in_reads_why_and_can_sign_in_otherwise(
     page.locator("form button[type=submit]").click()
     expect(page.get_by_role("navigation")).to_be_visible()
     assert "refused" not in page.url
+
+
+def test_an_administrator_makes_another_site_and_is_led_there(
+    open_app: Callable[..., Page], with_accounts: Site
+) -> None:
+    page = open_app(with_accounts)
+    page.goto("/settings")
+    page.get_by_label("Name of the site").fill("Harbour")
+    page.get_by_role("button", name="Make the site").click()
+    expect(page.get_by_role("combobox", name="Site").get_by_role("option", selected=True)).to_have_text("Harbour")

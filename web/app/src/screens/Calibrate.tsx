@@ -26,7 +26,7 @@ interface Picture {
   height: number
 }
 
-/** Where a camera stands: points marked in its picture and picked in the model. Nothing is kept but the file it gives. */
+/** Where a camera stands: points marked in its picture and picked in the model. What is found can be kept at the server and as a file. */
 export default function CalibrateScreen() {
   const { t } = useTranslation()
   const path = useSitePath()
@@ -88,7 +88,7 @@ export default function CalibrateScreen() {
               </Button>
               {missing > 0 && <span>{t('calibrate.missing', { count: missing })}</span>}
             </div>
-            {find.data && <Result camera={camera} found={find.data} />}
+            {find.data && find.variables && <Result key={find.submittedAt} camera={camera} asked={find.variables.body} found={find.data} />}
           </>
         )}
       </div>

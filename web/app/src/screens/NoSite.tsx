@@ -1,11 +1,8 @@
-import { Button, TextInput } from '@mantine/core'
-import type { FormEvent } from 'react'
+import { Button } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import { api, queries } from '../api/client'
-import { wordsOf } from '../api/problem'
 import { useSession, useSignOut } from '../api/session'
-import { Trouble } from '../parts/Answer'
 import { LanguageButton } from '../parts/LanguageButton'
+import { NewSite } from '../parts/NewSite'
 
 /** Signed in, and no site yet: an administrator makes the first, everybody else is told whom to ask. */
 export function NoSite() {
@@ -15,7 +12,7 @@ export function NoSite() {
   return (
     <main className="door">
       <h1>{t('no_site.title')}</h1>
-      {person.is_admin ? <FirstSite /> : <p>{t('no_site.ask')}</p>}
+      {person.is_admin ? <NewSite /> : <p>{t('no_site.ask')}</p>}
       <div className="row">
         <LanguageButton />
         <Button variant="default" onClick={() => signOut.mutate()}>
@@ -23,24 +20,5 @@ export function NoSite() {
         </Button>
       </div>
     </main>
-  )
-}
-
-function FirstSite() {
-  const { t } = useTranslation()
-  const make = api.useMutation('post', '/api/v1/sites', { onSuccess: () => queries.invalidateQueries() })
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const name = String(new FormData(event.currentTarget).get('name'))
-    make.mutate({ body: { name, address: '', time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone } })
-  }
-  return (
-    <form className="form" onSubmit={submit}>
-      <TextInput name="name" label={t('no_site.name')} required maxLength={200} />
-      {make.isError && <Trouble words={wordsOf(make.error)} />}
-      <Button type="submit" loading={make.isPending}>
-        {t('no_site.make')}
-      </Button>
-    </form>
   )
 }

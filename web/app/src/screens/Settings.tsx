@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import { useMay, useSession, useSignOut } from '../api/session'
 import { useOutbox } from '../offline/outbox'
 import { LanguageButton } from '../parts/LanguageButton'
+import { NewSite } from '../parts/NewSite'
 import { Panel } from '../parts/Panel'
 import { Screen } from '../parts/Screen'
 import { Audit } from './settings/Audit'
@@ -60,6 +61,11 @@ function Me() {
       <Panel title={t('settings.password')}>
         <Password />
       </Panel>
+      {person.is_admin && (
+        <Panel title={t('settings.new_site')}>
+          <NewSite />
+        </Panel>
+      )}
     </div>
   )
 }
