@@ -123,7 +123,7 @@ class Dispatcher:
         """Give what can begin to free robots: robot and order, written but not yet synced."""
         free = {r: s.state for r, s in sightings.items() if r not in self._holders and s.present(now_s)}
         charging = must_go_charging(self._queued(), free, self.fleet, self.world)
-        workers = free.keys() - charging.keys()
+        workers = free.keys() - (charging.keys() - self.unsent.keys())
         orders = []
         for task in list(self._queued()) if free else ():
             if robot_id := self._choose(task, free if task.spec.kind in ERRANDS else workers, free):

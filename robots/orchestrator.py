@@ -238,6 +238,7 @@ class Orchestrator:
                 self._carry_out(robot_id, order)
             for robot_id, reason in self.dispatcher.unsent.items() - unsent.items():
                 self._report("unsent", Unsent(robot_id, reason))
+                self._change.set()  # it may do what its battery allows
             await self._journal.synced()
 
     # --- One order ----------------------------------------------------------------------------------------------------

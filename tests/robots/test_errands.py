@@ -110,6 +110,18 @@ def test_a_robot_that_cannot_be_sent_to_a_charger_is_told_with_the_reason(
     run_simulated(scenario())
 
 
+def test_a_robot_that_cannot_charge_for_a_long_task_does_what_its_battery_allows(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Sited(tmp_path, replace(profile("r1"), battery_s=100.0, home=None)) as s:
+            await s.orchestrator.know(plan={"first": "r1", "long": "r1", "short": "r1"})
+            for name, seconds in (("first", 50.0), ("long", 70.0), ("short", 2.0)):
+                await s.orchestrator.submit(task(name, seconds=seconds), WHY, "Li")
+            await s.over("first", "short")
+            assert "no home in the fleet file" in s.why("long")
+
+    run_simulated(scenario())
+
+
 def test_a_charger_that_gives_nothing_is_tried_once_and_told(tmp_path: Path) -> None:
     class Flat(SimulatedRobot):
         async def _charge(self) -> None:
