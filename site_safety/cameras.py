@@ -54,6 +54,8 @@ class Camera:
     """Ids of the zones whose robots stop when nobody sees the zone."""
     fps: float = 5.0
     """Frames a second that are looked at."""
+    closer: bool = False
+    """Look a second time, and larger, at the part of the picture that holds the guarded zones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,13 @@ class Score:
     """Share of people of whom it says that it cannot tell."""
 
 
-def train_head(features: Doubles, worn: Bools, groups: npt.NDArray[np.int64], prior: Head | None = None) -> Head:
+def train_head(
+    features: Doubles,
+    worn: Bools,
+    groups: npt.NDArray[np.int64],
+    prior: Head | None = None,
+    penalty: float = PENALTY,
+) -> Head:
     """The head that fits (N, D) features best. Rows of one group (one picture, its variations) share a fold.
 
     Raises BadInput where one of the two answers is missing from some fold's training part.
@@ -73,10 +79,10 @@ def train_head(features: Doubles, worn: Bools, groups: npt.NDArray[np.int64], pr
     scaled = (features - mean) / deviation
     held_out = np.empty(len(worn))
     for k in np.unique(fold):
-        weights, bias = _fit(scaled[fold != k], worn[fold != k], prior)
+        weights, bias = _fit(scaled[fold != k], worn[fold != k], prior, penalty)
         held_out[fold == k] = scaled[fold == k] @ weights + bias
     slope, offset = _calibrated(held_out, worn)
-    weights, bias = _fit(scaled, worn, prior)
+    weights, bias = _fit(scaled, worn, prior, penalty)
     probability = expit(slope * held_out + offset)
     certainty = float(np.quantile(np.maximum(probability, 1.0 - probability), SILENCE))
     return Head(slope * weights, slope * bias + offset, mean, deviation, max(certainty, LEAST_CERTAINTY))
@@ -91,7 +97,7 @@ def score_head(head: Head, features: Doubles, worn: Bools) -> Score:
     return Score(len(worn), float(right.mean()), told_accuracy, float(1.0 - told.mean()))
 
 
-def _fit(scaled: Doubles, worn: Bools, prior: Head | None) -> tuple[Doubles, float]:
+def _fit(scaled: Doubles, worn: Bools, prior: Head | None, penalty: float) -> tuple[Doubles, float]:
     if worn.all() or not worn.any():
         found = f"{len(worn)} people, all of whom {'wear it' if worn.any() else 'do not wear it'}"
         raise BadInput(found, "people with and people without, in several pictures", "collect more answers")
@@ -102,8 +108,8 @@ def _fit(scaled: Doubles, worn: Bools, prior: Head | None) -> tuple[Doubles, flo
         margin = sign * (scaled @ x[:-1] + x[-1])
         pull = x[:-1] - start[:-1]
         slope = -sign * expit(-margin) / len(sign)
-        gradient = np.append(scaled.T @ slope + 2 * PENALTY * pull, slope.sum())
-        return float(np.logaddexp(0.0, -margin).mean() + PENALTY * pull @ pull), gradient
+        gradient = np.append(scaled.T @ slope + 2 * penalty * pull, slope.sum())
+        return float(np.logaddexp(0.0, -margin).mean() + penalty * pull @ pull), gradient
 
     best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
     return best[:-1], float(best[-1])

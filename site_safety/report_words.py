@@ -103,6 +103,7 @@ WORDS: Mapping[str, Reason] = MappingProxyType({
     "robot_zone_unwatched": Reason("robot zone unwatched", "机器人作业区无监视"),
     "telemetry_lost": Reason("telemetry lost", "状态上报中断"),
     "person_unplaced": Reason("person without a place", "人员无法定位"),
+    "camera_too_far": Reason("camera too far from its zone", "摄像头距作业区过远"),
     "unwatched": Reason("time not watched", "监视中断"),
     "open_edge": Reason("open edge", "临边无防护"),
     "missing_guard_rail": Reason("guard rail missing", "护栏缺失"),

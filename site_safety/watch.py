@@ -24,6 +24,7 @@ from site_safety.calibration_map import scaled
 from site_safety.camera_health import CameraHealth, CameraState, Watched, glance, health, seen
 from site_safety.cameras import Camera, Trouble
 from site_safety.clips import AFTER_S, SUFFIX, ClipBuffer, Kept, write_clip
+from site_safety.closer import around, guarded, look_closer, too_far
 from site_safety.detector import Detection, Detector
 from site_safety.detector_models import Picture
 from site_safety.equipment import EquipmentJudge
@@ -98,6 +99,7 @@ class Eye:
         self._reference: tuple[float, ...] = ()
         self._frames = 0
         self._zones: tuple[Zone, ...] = ()
+        self._part_px: Box | None = None
         self._ways: dict[str, Mask] = {}
         self._background = Background()
         self._unstudied: tuple[Picture, Sequence[Detection], datetime] | None = None
@@ -106,12 +108,19 @@ class Eye:
         """The site's zones, before the first frame: in those that must stay free it looks for goods."""
         self._zones = zones
 
+    def too_far(self) -> list[tuple[Zone, Reason]]:
+        """Guarded zones on whose far side the shipped detector misses most people."""
+        return list(too_far(self.camera, self._zones, self._calibration))
+
     def look(self, picture: Picture, at: datetime) -> None:
         """Find and follow who and what a frame shows: all that a stop needs. `study` is to come after."""
         if picture.shape[:2] != self._size:
             self._fit_to(picture)
         self.tracks = ()
-        found = self._detector.detect(picture, UNSURE)
+        if self._part_px is None:
+            found = self._detector.detect(picture, UNSURE)
+        else:
+            found = look_closer(self._detector, picture, self._part_px, UNSURE)
         self.tracks = self._tracker.update(found, at)
         self._unstudied = picture, found, at
         self._watched = seen(self._watched, glance(picture, at), self._reference)
@@ -148,6 +157,8 @@ class Eye:
         usable = None if self._calibration is None or self._misfit else scaled(self._calibration, width, height)
         self._tracker = Tracker(self.camera.camera_id, usable, self.camera.storey, first_number=self._frames)
         storey = self.camera.storey
+        parts = [seen.part_px for _, seen in guarded(self.camera, self._zones, usable)] if self.camera.closer else []
+        self._part_px = around(parts) if parts else None
         self._ways = ways_seen(self._zones, usable, storey) if usable is not None and storey else {}
         self._background, self.blocked = Background(), []
 

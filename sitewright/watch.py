@@ -65,7 +65,7 @@ def watch(
 ) -> None:
     """Watch cameras: people in metres, rules, hazards with clips, and stops of robots by their own path."""
     from site_safety.cameras import read_cameras, source_of
-    from site_safety.detector import load_detector
+    from site_safety.detector import DEFAULT_MODEL, load_detector
     from site_safety.equipment import EquipmentJudge
     from site_safety.streams import Stream, new_signal
     from site_safety.watch import Watch
@@ -90,6 +90,8 @@ def watch(
         started = _now()
         watcher = Watch(eyes, streams, zones_of(zones), policy_of(rules), robots, data, started, heard, expects)
         open_now.enter_context(watcher)
+        if detector.name == DEFAULT_MODEL:
+            _tell_too_far(watcher, eyes, started)
         if latencies:
             open_now.callback(lambda: latencies.write_text(json.dumps(list(watcher.latencies_s)) + "\n"))
         told: Seen = {}
@@ -196,6 +198,19 @@ def show(alarms: Iterable["Alarm"], quiet: bool) -> None:
     for alarm in alarms:
         if alarm.phase is not Phase.ONGOING and not quiet:
             print(f"{alarm.at:%H:%M:%S} {alarm.phase.value:6} {alarm.level.value:7} {alarm.text.en}", flush=True)
+
+
+def _tell_too_far(watcher: "Watch", eyes: "Sequence[Eye]", now: datetime) -> None:
+    """A hazard for each guarded zone on whose far side the shipped detector misses most people."""
+    from site_safety.hazards import Level, Source, Subject
+
+    for eye in eyes:
+        for zone, why in eye.too_far():
+            print(f"sitewright: {why.en}", file=sys.stderr)
+            key = f"camera_too_far|{eye.camera.camera_id}|{zone.zone_id}"
+            watcher.register.register(
+                Subject("camera_too_far", Source.CAMERA, Level.WARNING, why, eye.camera.storey, zone.zone_id,
+                        camera_id=eye.camera.camera_id, key=key), now, "watch")  # fmt: skip
 
 
 def _show_cameras(cameras: "Sequence[CameraHealth]", told: "Seen") -> "Seen":
