@@ -41,19 +41,21 @@ BOUNDS = (Bound.TRAVEL, Bound.CHARGING, Bound.RELEASE, Bound.PREDECESSOR, Bound.
 
 AIM = 1.05
 """The finish that a search aims at, beside that of the bound."""
+ROUNDS_A_JOB = 20_000
+"""Candidates at most; a few jobs need no more."""
 
 
 @dataclass(frozen=True)
 class Effort:
     """How hard to look. Rounds, ascents and proof are counted, so that a problem has one plan; seconds are caps."""
 
-    rounds: int = 5_000_000
-    limit_s: float = 6.2
+    rounds: int = 4_000_000
+    limit_s: float = 6.6
     warmth_s: float = 200.0
     """How much worse a plan may get on its way to a better one."""
     ascents: int = 40
     """Steps by which the bound gets sharper."""
-    ascent_s: float = 2.3
+    ascent_s: float = 2.2
     proof_jobs: int = 12
     """Up to so many jobs the plan is proven."""
     proof_s: float = 5.0
@@ -76,7 +78,9 @@ def plan(problem: Problem, before: Plan | None = None, effort: Effort | None = N
     a = arrays_of(possible)
     least = lower_bound(a)
     start = _resumed(possible, a, before) if before else constructed(a)
-    routes = searched(a._replace(aim=int(AIM * least.finish_s)), start, effort.rounds, effort.limit_s, effort.warmth_s)
+    rounds = min(effort.rounds, ROUNDS_A_JOB * len(possible.jobs))
+    aimed = a._replace(aim=int(AIM * least.finish_s))
+    routes = searched(aimed, start, rounds, effort.limit_s, effort.warmth_s)
     bound, fixed = least.cost, a
     cost = schedule(a, routes)[2]
     if effort.ascents and not cost[LEFT_OUT]:
