@@ -1,6 +1,7 @@
 """`sitewright report`: reports that others rely on, as pages, as figures and as signed packs."""
 
 import datetime as dt
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,11 +9,12 @@ import typer
 
 from bim.errors import BadInput
 from scan_to_bim.report.words import Language
+from sitewright.settings import TOKEN
 
 if TYPE_CHECKING:
     from site_safety.evidence import Link
     from site_safety.report_pack import Inputs
-    from site_safety.reports import Period, Stop
+    from site_safety.reports import Period, SafetyReport, Stop
     from site_safety.signing import Key
 
 report = typer.Typer(no_args_is_help=True, help="Write reports, and the key that signs them.")
@@ -39,6 +41,9 @@ def safety(
         Path | None, typer.Option(metavar="FILE", help="File that holds the certificate's passphrase.")
     ] = None,
     language: Annotated[Language | None, typer.Option(help="Language of --pdf; a pack holds both.")] = None,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="File the pack at this server; --site is the site's id there.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Report hazards, cameras and robot stops of a day or a week."""
@@ -54,6 +59,8 @@ def safety(
     _check_files([data, stops, key, certificate, passphrase_file], [pdf, json, pack])
     if pack and not key:
         raise BadInput("--pack without --key", "the key that signs", "make one with sitewright report key KEY.pem")
+    if server and not (pack and os.environ.get(TOKEN)):
+        raise BadInput("--server without --pack or a token", f"--pack, --key and {TOKEN}", "give all of them")
     signer = read_key(key) if key else None
     period = _period(day, week, timezone)
     signs = camera_signs(data, period)
@@ -71,6 +78,8 @@ def safety(
     if pack and signer:
         held = tuple(each.file for hazard in found.hazards for each in hazard.evidence)
         pack.write_bytes(_pack(data, inputs, journal, {"en": signed("en"), "zh": signed("zh")}, held, signer))
+    if pack and server:
+        _file(server, found, pack.read_bytes())
     if not quiet:
         _show(report_json(found))
 
@@ -83,6 +92,29 @@ def make_key(file: Annotated[Path, typer.Argument(metavar="KEY.pem", help="A new
     key = new_key(file)
     file.with_suffix(".jwk").write_bytes(canonical(public(key)) + b"\n")
     print(key.thumbprint())
+
+
+def _file(server: str, found: "SafetyReport", pack: bytes) -> None:
+    """Bring a pack to a server, where those who may read the site's reports fetch it. Raises BadInput."""
+    import httpx
+
+    period, day = found.period, found.report_id[-10:]
+    about = {
+        "kind": "site_safety",
+        "title_en": f"Site safety, {'day' if period.kind == 'daily' else 'week'} of {day}",
+        "title_zh": f"工地安全{'日报' if period.kind == 'daily' else '周报'} {day}",
+        "since": period.start.isoformat(),
+        "until": period.end.isoformat(),
+    }
+    headers = {"Authorization": f"Bearer {os.environ[TOKEN]}", "Content-Type": "application/zip"}
+    url = f"{server.rstrip('/')}/api/v1/sites/{found.site.site_id}/reports"
+    try:
+        answer = httpx.post(url, params=about, content=pack, headers=headers, timeout=60.0)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise BadInput(f"no answer of {server} ({type(error).__name__})", "a server", "file it again later") from None
+    if not answer.is_success:
+        expected = "the site's id and a token with the right to ingest"
+        raise BadInput(f"{server} refused the report: {answer.text[:200]}", expected, "make one in the app")
 
 
 def _period(day: str | None, week: str | None, timezone: str) -> "Period":

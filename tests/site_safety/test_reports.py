@@ -8,6 +8,7 @@ import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -30,6 +31,7 @@ from site_safety.rules_policy import default_policy
 from site_safety.signing import Key, canonical, new_key, read_key, sign, sign_detached
 from site_safety.verify import verify_pack
 from sitewright.cli import run
+from tests.web.test_serve import PASSWORD, running
 
 DAY = date(2026, 5, 4)
 NOW = datetime(2026, 5, 4, 8, tzinfo=UTC)
@@ -313,6 +315,36 @@ def test_a_signed_week_goes_from_the_folder_to_a_regulator(
     pack.write_bytes(pack.read_bytes().replace(b"no_helmet", b"no_helmut", 1))
     assert run(["verify", str(pack)]) == 2
     assert "was changed" in capsys.readouterr().err
+
+
+def test_a_pack_is_filed_at_a_server_and_pulled_by_a_regulator(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, pack = tmp_path / "key.pem", tmp_path / "week.zip"
+    run(["report", "key", str(key)])
+    with running(tmp_path) as server:
+        server.sign_in("/setup", secret=server.first_link(), name="Li", email="li@example.org", password=PASSWORD)
+        site = server.client.post("/sites", json={"name": "Riverside"}).json()["site_id"]
+
+        def token(*scopes: str) -> str:
+            wanted = {"name": "t", "scopes": list(scopes), "site_id": site}
+            return str(server.client.post("/tokens", json=wanted).json()["token"])
+
+        arguments = ["--data", folder, "--site", site, "--week", DAY, "--pack", pack, "--key", key, "--quiet"]
+        file = ["report", "safety", *map(str, arguments), "--server", server.address]
+        monkeypatch.setenv("SITEWRIGHT_TOKEN", token("read"))
+        assert run(file) == 2
+        assert "refused the report" in capsys.readouterr().err
+        monkeypatch.setenv("SITEWRIGHT_TOKEN", token("read", "ingest"))
+        assert run(file) == 0
+        regulator = httpx.Client(headers={"Authorization": f"Bearer {token('read')}"})
+        reports = f"{server.address}/api/v1/sites/{site}/reports"
+        (filed,) = regulator.get(reports).json()["items"]
+        assert filed["title"]["en"] == "Site safety, week of 2026-05-04"
+        (tmp_path / "pulled.zip").write_bytes(regulator.get(f"{reports}/{filed['report_id']}/file").content)
+    assert run(["verify", str(tmp_path / "pulled.zip"), "--key", str(key.with_suffix(".jwk"))]) == 0
+    assert run(file) == 2
+    assert "no answer of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
