@@ -29,6 +29,8 @@ class Rover(SimulatedRobot):
     ) -> None:
         super().__init__(profile, memory, effect)
         self._world, self._maps = world, {each.storey: each for each in maps}
+        height_m = self.state.position_m[2]
+        self._storey = min(maps, key=lambda each: abs(each.elevation_m - height_m)).storey
         self.driven_m = 0.0
         self.gave_up = 0
 
@@ -44,7 +46,7 @@ class Rover(SimulatedRobot):
 
     def _way(self, target: Target) -> FloatArray | None:
         assert self._work is not None
-        storey = self._maps.get(self._work.order.spec.storey)
+        storey = self._maps.get(self._work.order.spec.storey or self._storey)
         if storey is None:
             return None
         here, there = storey.standpoint(self.state.position_m), storey.standpoint(target)
