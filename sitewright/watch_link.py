@@ -144,6 +144,7 @@ class WatchLink:
 
     def _hear(self) -> None:
         """Every hazard that changed since the last time, page by page; at first all of them."""
+        self._heard_at = time.monotonic()
         query: dict[str, Any] = {"limit": AT_ONCE}
         if self._heard_to:
             query["changed_after"] = iso(self._heard_to - OVERLAP)
@@ -157,7 +158,7 @@ class WatchLink:
             with self._lock:
                 self._answers |= {each["hazard_id"]: _answer(each) for each in found["items"]}
             cursor = found["next"]
-        self._heard_to, self._heard_at = newest, time.monotonic()
+        self._heard_to = newest
 
     def _send_cameras(self, words: dict[str, Any]) -> None:
         paths = [path for path in words if path.startswith("cameras/")]
