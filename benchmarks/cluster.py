@@ -1,7 +1,6 @@
 """A comparison of many scans in one process, and on a Dask cluster of two machines, which are processes here."""
 
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from benchmarks.scan_memory import HALL_M, STATIONS, scanned, write_points
 from bim.ifc_authoring import Author
@@ -35,8 +34,16 @@ def measure(shared: Path) -> dict[str, Any]:
     """A hall, of which each of ten stations gives a scan file: seconds, and whether both find the same."""
     with tempfile.TemporaryDirectory() as folder:
         work, wanted = _asked(Path(folder))
-        alone, found = _spent(lambda: apart(lambda: True, compared, wanted, work.cache, work.limits))
-        cluster, found_there = _spent(lambda: _on_cluster(work, wanted))
+        alone, found = _spent(_children_s, lambda: apart(lambda: True, compared, wanted, work.cache, work.limits))
+        with (
+            LocalCluster(MACHINES, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as machines,
+            Client(machines, set_as_default=False) as client,
+        ):
+            address = machines.scheduler_address
+            cluster, found_there = _spent(
+                lambda: time.process_time() + sum(client.run(_used_s).values()),
+                lambda: compared_on_cluster(work, address, wanted),
+            )
     return {
         "points": POINTS,
         "scans": len(wanted.scans),
@@ -48,18 +55,20 @@ def measure(shared: Path) -> dict[str, Any]:
     }
 
 
-def _on_cluster(work: Work, wanted: Wanted) -> Compared:
-    with LocalCluster(n_workers=MACHINES, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
-        return compared_on_cluster(work, cluster.scheduler_address, wanted)
-
-
-def _spent(deed: Callable[[], Compared]) -> tuple[dict[str, float], Compared]:
-    """Of the processes that it starts, their start included."""
-    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+def _spent(used_s: Callable[[], float], deed: Callable[[], Compared]) -> tuple[dict[str, float], Compared]:
+    """Wall and CPU seconds, the start of the processes that do it included, that of the cluster not."""
+    began, before_s = time.monotonic(), used_s()
     found = deed()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"wall_s": time.monotonic() - began, "cpu_s": cpu_s}, found
+    return {"wall_s": time.monotonic() - began, "cpu_s": used_s() - before_s}, found
+
+
+def _children_s() -> float:
+    return sum(os.times()[2:4])
+
+
+def _used_s() -> float:
+    """By a machine of the cluster and what it started."""
+    return sum(os.times()[:4])
 
 
 def _asked(folder: Path) -> tuple[Work, Wanted]:
