@@ -206,6 +206,17 @@ def test_a_cut_opens_the_building(page: Page) -> None:
     expect(page.locator("#said")).to_contain_text("right")
 
 
+def test_a_plan_that_is_zoomed_in_moves_by_buttons_as_it_does_by_a_drag(page: Page) -> None:
+    plan = page.locator(".vw-plan > svg")
+    expect(page.get_by_role("button", name="Move right")).to_have_count(0)
+    page.locator(".vw-plan").get_by_role("button", name="Nearer").click()
+    x, y, width, _ = (float(each) for each in str(plan.get_attribute("viewBox")).split())
+    page.get_by_role("button", name="Move right").click()
+    moved_x, moved_y, moved_width, _ = (float(each) for each in str(plan.get_attribute("viewBox")).split())
+    assert x < moved_x < x + width
+    assert (moved_y, moved_width) == (y, width)
+
+
 def test_a_pin_answers_to_a_tap_on_the_plan(page: Page) -> None:
     page.locator("[data-pin='crack']").click()
     expect(page.locator("#said")).to_contain_text("crack")
