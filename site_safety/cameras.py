@@ -9,7 +9,8 @@ import socket
 import stat
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -70,11 +71,19 @@ class CameraFile:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a camera's process reads: an address that was checked, or a file. Its repr hides the password."""
+    """Where a camera's process reads: an address, or a file. Its repr hides the password."""
 
     address: str
     user: str = ""
     password: str = field(default="", repr=False)
+    networks: tuple[str, ...] = ()
+    """Where its host must be, looked up anew at each try; none for an address that may be asked as it stands."""
+
+    def checked(self) -> "Source":
+        """The same with its host as a number. Raises BadInput, and NoHost where the name is not known now."""
+        if not self.networks:
+            return self
+        return replace(self, address=checked_address(self.address, self.networks), networks=())
 
     @property
     def full(self) -> str:
@@ -84,6 +93,10 @@ class Source:
         parts = urlsplit(self.address)
         secret = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
         return urlunsplit(parts._replace(netloc=secret + parts.netloc))
+
+
+class NoHost(BadInput):
+    """Nobody knows the name of a host now; that may pass."""
 
 
 def read_cameras(path: Path) -> CameraFile:
@@ -104,21 +117,27 @@ def read_cameras(path: Path) -> CameraFile:
 
 
 def source_of(camera: Camera, networks: Sequence[str], folder: Path) -> Source:
-    """Where a camera's process may read. Files named in the settings are relative to `folder`."""
+    """Where a camera's process may read. Files named in the settings are relative to `folder`.
+
+    Raises BadInput. A host that nobody knows now is no mistake: its camera is lost until it is known.
+    """
     if "://" not in camera.address:
         path = folder / camera.address
         if not path.is_file():
             raise BadInput(f"camera {camera.camera_id}: no file {path}", "a video file or an address", "correct it")
         return Source(str(path))
     user, password = _password(folder / camera.password_file) if camera.password_file else ("", "")
-    return Source(checked_address(camera.address, networks), user, password)
+    source = Source(camera.address, user, password, tuple(networks))
+    with suppress(NoHost):
+        source.checked()
+    return source
 
 
 def checked_address(address: str, networks: Sequence[str]) -> str:
     """The address with its host resolved to a number that the settings allow, so that it cannot change afterwards.
 
-    Raises BadInput for other schemes, for credentials in it, and for hosts elsewhere: this machine itself, the
-    internet, or a cloud's own services are not asked on behalf of whoever typed an address.
+    Raises NoHost, and BadInput for other schemes, for credentials in it, and for hosts elsewhere: this machine itself,
+    the internet, or a cloud's own services are not asked on behalf of whoever typed an address.
     """
     parts = urlsplit(address)
     if parts.scheme not in SCHEMES:
@@ -141,7 +160,7 @@ def _allowed_number(host: str, port: int, networks: Sequence[str]) -> str:
     try:
         found = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     except (OSError, UnicodeError):
-        raise BadInput(f"no host {host}", "a camera's name or number", "check it") from None
+        raise NoHost(f"no host {host}", "a camera's name or number", "check it") from None
     for number in found:
         ip = ipaddress.ip_address(number.partition("%")[0])
         ip = getattr(ip, "ipv4_mapped", None) or ip

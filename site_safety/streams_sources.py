@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from bim.errors import BadInput
-from site_safety.cameras import Source
+from site_safety.cameras import NoHost, Source
 from site_safety.streams import LARGEST_BYTES, WIDEST_PX
 from site_safety.tracks import Picture
 
@@ -23,6 +23,10 @@ LARGEST_JPEG = 8 * 1024**2
 
 def opened(source: Source, fps: float, live: bool, alive: Alive) -> Pictures:
     """The pictures of a source, at most `fps` a second, and a sign of life at every frame that is read."""
+    try:
+        source = source.checked()
+    except NoHost:
+        raise ConnectionError("no such host now") from None
     scheme = urlsplit(source.address).scheme if "://" in source.address else "file"
     if scheme in ("http", "https"):
         yield from _paced(_mjpeg(source, alive), fps)

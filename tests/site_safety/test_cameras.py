@@ -91,8 +91,20 @@ def test_a_password_comes_from_a_file_that_its_owner_alone_reads_and_shows_nowhe
         source_of(camera, SITE_NETWORKS, tmp_path)
     secret.chmod(0o600)
     source = source_of(camera, SITE_NETWORKS, tmp_path)
-    assert source.full == f"rtsp://viewer:{SECRET}%40%2F@192.168.1.4:554/a"
+    assert source.checked().full == f"rtsp://viewer:{SECRET}%40%2F@192.168.1.4:554/a"
     assert SECRET not in f"{source!r}{source.address}{camera!r}"
+
+
+def test_a_host_that_nobody_knows_now_is_a_camera_that_is_not_reached_and_one_elsewhere_is_refused(
+    tmp_path: Path,
+) -> None:
+    unknown = Camera("north", "North", "rtsp://north.invalid/a")
+    with Stream(source_of(unknown, SITE_NETWORKS, tmp_path), 5.0) as stream:
+        assert trouble_of(stream) is Trouble.UNOPENED
+    with pytest.raises(BadInput, match="127"):
+        source_of(Camera("north", "North", "rtsp://127.0.0.1/a"), SITE_NETWORKS, tmp_path)
+    with Stream(Source("rtsp://127.0.0.1/a", networks=SITE_NETWORKS), 5.0) as stream:
+        assert trouble_of(stream) is Trouble.REFUSED
 
 
 # --- A real RTSP server ---------------------------------------------------------------------------------------------
