@@ -43,6 +43,8 @@ STATE_QOS = QoSProfile(
 )
 STOP_QOS = QoSProfile(depth=64, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 GRANT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+CONNECTED_S = 0.02
+"""How often it is looked whether a robot's service is connected."""
 FEEDBACK_QOS = QoSProfile(depth=10)
 SPIN_S = 0.5
 """The longest that the executor waits for an event before it looks whether it was closed."""
@@ -252,7 +254,12 @@ class Ros2Robot:
             self._on_progress(targets_done)
 
     async def _call(self, client: Any, request: Any) -> Any:
-        """The answer of a service; one that nobody waits for any more is forgotten."""
+        """The answer of a service; one that nobody waits for any more is forgotten.
+
+        A request to a service that is not connected yet would be lost, without a word: states may be heard before.
+        """
+        while not client.service_is_ready():
+            await asyncio.sleep(CONNECTED_S)
         future = client.call_async(request)
         try:
             return await self._link.awaitable(future)
