@@ -59,7 +59,7 @@ def test_the_app_is_served_strictly_and_its_screens_are_addresses(tmp_path: Path
 
 # --- Requests made up by machine --------------------------------------------------------------------------------------
 
-REQUESTS = int(os.environ.get("SITEWRIGHT_TEST_REQUESTS", "2000"))
+REQUESTS = int(os.environ.get("SITEWRIGHT_TEST_REQUESTS", "10000"))
 """About so many drawn at random over all operations, besides the cases that schemathesis lists; raise it for more."""
 KINDS = (
     "application/zip", "application/pdf", "image/jpeg", "text/csv", "video/webm", "application/offset+octet-stream",
