@@ -1,4 +1,4 @@
-"""Picture files: decoded in a child process with limits, then people found and their equipment told."""
+"""Picture files: decoded in a child process with limits, people found and their equipment told; pictures as PNG."""
 
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,11 @@ def read_picture(path: Path, limits: Limits) -> Picture:
         raise BadInput(f"{path.name} has {size} bytes", f"a picture of at most {LARGEST_BYTES}", "make it smaller")
     picture = isolated(_decoded, path, limits=limits, failure=BadInput, what=f"picture {path.name}")["picture"]
     return np.asarray(picture, dtype=np.uint8)
+
+
+def as_png(picture: Picture) -> bytes:
+    """The picture as a PNG file."""
+    return cv2.imencode(".png", picture)[1].tobytes()
 
 
 def _decoded(path: Path) -> Payload:

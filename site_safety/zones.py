@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -156,10 +157,27 @@ def read_zones(path: Path) -> tuple[Zone, ...]:
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
         raise BadInput(f"{path} is no file of zones", f"JSON of at most {MAX_BYTES} bytes", "check the path")
     found = isolated(_parse, str(path), limits=LIMITS, failure=BadInput, what=f"zones {path.name}")["zones"]
-    zones = tuple(from_json(Zone, each, f"{path.name}[{i}]") for i, each in enumerate(found))
+    zones = tuple(_zone(each, f"{path.name}[{i}]") for i, each in enumerate(found))
     if len({zone.zone_id for zone in zones}) < len(zones):
         raise BadInput(f"{path.name} names a zone_id twice", "an id for each zone", "rename one")
     return zones
+
+
+@dataclass(frozen=True, slots=True)
+class _Circle:
+    circle_m: Vector
+    """Site x and y, radius."""
+
+
+def _zone(table: Any, where: str) -> Zone:
+    """`circle_m` (x, y, radius), as of a crane's reach, may stand in place of the polygon."""
+    if isinstance(table, dict) and "circle_m" in table and "polygon_m" not in table:
+        given = from_json(_Circle, {"circle_m": table["circle_m"]}, where).circle_m
+        if given[2] <= 0.0:
+            raise BadInput(f"{where}.circle_m with a radius of {given[2]:g} m", "more than 0", "correct it")
+        table = {key: value for key, value in table.items() if key != "circle_m"}
+        table["polygon_m"] = circle(given[:2], given[2])
+    return from_json(Zone, table, where)
 
 
 def _parse(path: str) -> Payload:

@@ -3,11 +3,14 @@
 import csv
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bim.errors import BadInput
+
+if TYPE_CHECKING:
+    from site_safety.calibration import Calibration
 
 COLUMNS = ("u", "v", "x", "y", "z")
 LARGEST_BYTES = 1_000_000
@@ -19,16 +22,25 @@ def calibrate(
     size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the picture that was marked, in pixels.")],
     storey: Annotated[list[str], typer.Option(metavar="NAME=METRES", help="Ground that it sees, and its elevation.")],
     out: Annotated[Path, typer.Option(metavar="FILE.json", help="Where the calibration goes.")],
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture of the camera, to check it on.")
+    ] = None,
+    zones: Annotated[Path | None, typer.Option(metavar="FILE", help="Zones to draw into that picture.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Where the picture with marks, ground and zones goes.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Find where a camera stands from 8 or more marks; print how far off the ground is at each distance."""
     from site_safety.calibration import calibrate as find
     from site_safety.calibration_map import error_map
     from site_safety.records import to_json
+    from sitewright.cli import _check_files
     from sitewright.console import print_values
 
-    if not out.parent.is_dir():
-        raise BadInput(f"no folder {out.parent}", "a folder that exists", "make it or correct the path")
+    if (picture is None) != (check is None) or (zones and not picture):
+        raise BadInput("--picture, --check and --zones", "the first two together", "give both, or none of them")
+    _check_files([picture, zones], [out, check])
     found = find(read_marks(marks), camera, _size(size), dict(_storey(each) for each in storey))
     maps = {name: error_map(found, name) for name in found.storeys}
     answer = {
@@ -38,9 +50,25 @@ def calibrate(
         "error_map": to_json(maps),
     }
     out.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    numbered = _drawn(found, picture, zones, check) if picture and check else {}
     if not quiet:
         eye = ", ".join(f"{value:.2f}" for value in found.T_site_camera[:3, 3])
-        print_values({"camera at (m)": eye, "residual (px)": found.residual_px} | _table(maps))
+        print_values({"camera at (m)": eye, "residual (px)": found.residual_px} | _table(maps) | numbered)
+
+
+def _drawn(found: "Calibration", picture: Path, zones: Path | None, check: Path) -> dict[str, str]:
+    """Writes the picture to check; returns what the numbers of its zones mean."""
+    from site_safety.calibration_picture import checked_picture
+    from site_safety.detector import load_detector
+    from site_safety.detector_pictures import as_png, read_picture
+    from site_safety.faces import FaceFinder
+    from site_safety.zones import read_zones
+    from sitewright.settings import load_settings
+
+    shown = read_zones(zones) if zones else ()
+    seen = read_picture(picture, load_settings().limits)
+    check.write_bytes(as_png(checked_picture(seen, found, shown, load_detector(), FaceFinder())))
+    return {f"zone {number}": zone.name for number, zone in enumerate(shown, start=1)}
 
 
 def read_marks(path: Path) -> list[Any]:

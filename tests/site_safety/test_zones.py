@@ -131,5 +131,16 @@ def test_files_that_hold_no_zones_are_refused_by_name(tmp_path: Path, content: s
         read_zones(file)
 
 
+def test_a_circle_may_stand_in_place_of_a_polygon(tmp_path: Path) -> None:
+    file = tmp_path / "zones.json"
+    crane = {"zone_id": "tc1", "name": "Tower crane", "kind": "crane", "storey": None}
+    file.write_text(json.dumps([crane | {"circle_m": [10.0, 5.0, 40.0]}]))
+    (found,) = read_zones(file)
+    assert found.polygon_m == circle((10.0, 5.0), 40.0)
+    file.write_text(json.dumps([crane | {"circle_m": [10.0, 5.0, -40.0]}]))
+    with pytest.raises(BadInput, match=r"\[0\].circle_m with a radius of -40 m"):
+        read_zones(file)
+
+
 def test_a_record_keeps_the_names_that_python_keeps_for_itself() -> None:
     assert from_json(Valid, {"from": "2026-05-04T20:00:00+08:00"}).start == datetime(2026, 5, 4, 12, tzinfo=UTC)
