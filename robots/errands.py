@@ -1,7 +1,8 @@
-"""Errands: what robots are sent to do without a person's asking: to charge, and to make way for another. Pure.
+"""Errands: what robots are sent to do without a person's asking: to charge, and to make way for another.
 
-An errand is a task as any other: in the journal, with a history, done once. A robot goes to its `home`, where it
-charges and is in nobody's way. A need that its errand did not end is a person's: nothing is tried for ever.
+Pure, but for the name that an errand draws. An errand is a task as any other: in the journal, with a history, done
+once. A robot goes to its `home`, where it charges and is in nobody's way. A need that its errand did not end is a
+person's: nothing is tried for ever.
 """
 
 import secrets

@@ -77,8 +77,14 @@ class Calibration:
         return invert(_pose(np.array(self.state)))
 
     def project(self, site_m: FloatArray) -> FloatArray:
-        """Pixels (N, 2) of points (N, 3); NaN for those behind the camera."""
-        return _project(np.array(self.state), site_m, self._centre)
+        """Pixels (N, 2) of points (N, 3); NaN for those behind the camera.
+
+        So are those so far aside that the radial term, which was fitted to what is seen, would fold them back inwards.
+        """
+        state = np.array(self.state)
+        x, y, z = transform(_pose(state), site_m).T
+        unfolded = z**2 + 3.0 * state[7] * (x**2 + y**2) > 0.0
+        return np.where(unfolded[:, None], _project(state, site_m, self._centre), np.nan)
 
     def homography(self, storey: str) -> FloatArray:
         """Site x, y of a storey's ground -> undistorted pixels, homogeneous (3, 3)."""

@@ -23,9 +23,6 @@ from site_safety.zones import Zone
 SQUARE_M, SQUARES_REACH_M = 2.0, 30.0
 STEP_M = 0.25
 """Lines are drawn in pieces of this length: a lens bends them."""
-OFF_VIEW = 1.3
-"""Pieces further from the picture's middle than its corners by this factor are left out: the radial term, fitted to
-what is seen, may fold them back into the picture."""
 GROUND, ZONE, SEEN, PUT = (255, 255, 255), (0, 215, 255), (255, 0, 255), (0, 255, 0)
 """Colours, BGR."""
 
@@ -77,7 +74,7 @@ def _draw_zone(picture: Picture, calibration: Calibration, zone: Zone, elevation
         _draw(picture, calibration, np.vstack([top, top[:1]]), ZONE, 1)
         for pair in zip(corners, top, strict=True):
             _draw(picture, calibration, np.array(pair), ZONE, 1)
-    places = _seen(calibration, corners)
+    places = calibration.project(corners)
     for u, v in places[np.isfinite(places).all(axis=1)][:1]:
         for colour, thickness in (((0, 0, 0), 6), (ZONE, 2)):
             cv2.putText(picture, label, (int(u) + 6, int(v) - 6), cv2.FONT_HERSHEY_SIMPLEX, 1.0, colour, thickness)
@@ -88,21 +85,11 @@ def _draw(picture: Picture, calibration: Calibration, line: FloatArray, colour: 
     lengths = np.linalg.norm(np.diff(line, axis=0), axis=1)
     shares = [np.linspace(0.0, 1.0, max(2, int(np.ceil(length / STEP_M)) + 1))[:, None] for length in lengths]
     pieces = [a + share * (b - a) for a, b, share in zip(line[:-1], line[1:], shares, strict=True)]
-    places = _seen(calibration, np.vstack(pieces))
+    places = calibration.project(np.vstack(pieces))
     for stroke, thickness in (((0, 0, 0), width + 2), (colour, width)):  # seen on light and on dark
         for a, b in pairwise(places):
             if np.isfinite([a, b]).all():
                 cv2.line(picture, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), stroke, thickness, cv2.LINE_AA)
-
-
-def _seen(calibration: Calibration, site_m: FloatArray) -> FloatArray:
-    """Pixels (N, 2) of points (N, 3), NaN for those that are out of view."""
-    T, focal = calibration.T_site_camera, calibration.state[6]
-    camera = (site_m - T[:3, 3]) @ T[:3, :3]
-    furthest = OFF_VIEW * float(np.hypot(calibration.width_px, calibration.height_px)) / 2 / focal
-    in_view = np.hypot(camera[:, 0], camera[:, 1]) < furthest * camera[:, 2]
-    pixels: FloatArray = np.where(in_view[:, None], calibration.project(site_m), np.nan)
-    return pixels
 
 
 def _cross(picture: Picture, place: FloatArray, colour: Sequence[int]) -> None:

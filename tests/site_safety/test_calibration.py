@@ -84,6 +84,13 @@ def test_there_is_no_ground_above_the_horizon(truth: Calibration) -> None:
     assert truth.ground((u, v - 40.0), "Ground floor") is None
 
 
+@given(poses, st.floats(0.0, 6.28), st.floats(1.4, 1.57))
+def test_what_is_far_aside_is_not_folded_into_the_picture(truth: Calibration, turn: float, off_axis: float) -> None:
+    ray = np.array([np.sin(off_axis) * np.cos(turn), np.sin(off_axis) * np.sin(turn), np.cos(off_axis)])
+    T = truth.T_site_camera
+    assert np.isnan(truth.project((T[:3, 3] + T[:3, :3] @ (20.0 * ray))[None])).all()
+
+
 def test_the_homography_of_a_storey_takes_its_ground_into_the_picture() -> None:
     state = (*camera().state[:7], 0.0)
     truth = Calibration("north", *SIZE, state, (0.0,) * 64, 0.0, {"First floor": 3.2}, ())
